@@ -1,0 +1,28 @@
+"""The driver: the small program builds see as their compiler; here it is built, configured, installed and its log read."""
+
+from compiler.driver.build import DriverNotBuilt, build_driver, install
+from compiler.driver.config import BadDriverConfig, DriverConfig, DriverLimits, DriverMix, Route, Target, share
+from compiler.driver.faults import faults
+from compiler.driver.log import Call, CallKind, Output, Role, RoutedTo, read_log
+from compiler.driver.provenance import provenance
+
+__all__ = [
+    "BadDriverConfig",
+    "Call",
+    "CallKind",
+    "DriverConfig",
+    "DriverLimits",
+    "DriverMix",
+    "DriverNotBuilt",
+    "Output",
+    "Role",
+    "Route",
+    "RoutedTo",
+    "Target",
+    "build_driver",
+    "faults",
+    "install",
+    "provenance",
+    "read_log",
+    "share",
+]

@@ -1,0 +1,129 @@
+"""What the driver is told: ``driver.conf``, lines of TAB-separated words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Literal
+
+from pydantic import Field
+
+from verifiers.errors import InfrastructureError, UsageError
+from verifiers.results import Frozen, Step
+
+Target = Literal["candidate", "oracle"]
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FORBIDDEN = "\t\n\0"
+
+
+class BadDriverConfig(UsageError):
+    """A word that a line of driver.conf cannot hold."""
+
+    msg = "cannot tell the driver {word!r}: {detail}; change the compiler's command or the file pattern it comes from"
+
+
+class ConfigUnwritable(InfrastructureError):
+    """driver.conf cannot be written."""
+
+    msg = "cannot write {path}: {detail}; give another folder with --state DIR"
+
+
+class DriverLimits(Frozen):
+    """What one compiler process may use; 0 is no limit."""
+
+    seconds: float = Field(default=0.0, ge=0)  # wall
+    memory: int = Field(default=0, ge=0)  # bytes, RLIMIT_DATA of each process
+    output: int = Field(default=0, ge=0)  # bytes of messages
+    file: int = Field(default=0, ge=0)  # bytes, RLIMIT_FSIZE of each process
+
+
+class DriverMix(Frozen):
+    """A share of the units for the candidate, chosen by ``share``."""
+
+    percent: float = Field(ge=0, le=100)
+    seed: int = 0
+
+
+class Route(Frozen):
+    """Where the units that match go: ``candidate``, ``oracle`` or ``stored:<path of an object>`` (below root if relative)."""
+
+    pattern: str  # fnmatch over unit names, without escapes
+    target: str = Field(pattern=r"^(candidate|oracle|stored:.+)$")
+
+
+class DriverConfig(Frozen):
+    """All of driver.conf; ``step`` changes between the steps of a cell."""
+
+    log: str
+    root: str
+    candidate: tuple[str, ...] = Field(min_length=1)
+    oracle: tuple[str, ...] = Field(min_length=1)
+    host: tuple[str, ...] = ()  # default: the oracle
+    append: tuple[str, ...] = ()
+    step: Step = Step.BUILD
+    path: str = DEFAULT_PATH
+    limits: DriverLimits = DriverLimits()
+    mix: DriverMix | None = None
+    routes: tuple[Route, ...] = ()
+    default: Target = "candidate"
+
+    def text(self) -> str:
+        """The file's text. Raises BadDriverConfig for a word with a TAB, a newline or a NUL."""
+        return "".join("\t".join(_checked(line)) + "\n" for line in self._lines())
+
+    def write(self, path: Path) -> None:
+        """Puts the file in place whole, so that a call at the same time reads the old one or the new one."""
+        text = self.text()
+        try:
+            with NamedTemporaryFile("w", dir=path.parent, prefix=".driver.conf-", delete=False, encoding="utf-8") as file:
+                try:
+                    file.write(text)
+                    file.flush()
+                    os.fchmod(file.fileno(), 0o644)
+                    os.replace(file.name, path)
+                except BaseException:
+                    os.unlink(file.name)
+                    raise
+        except OSError as error:
+            raise ConfigUnwritable(path=path, detail=error.strerror) from error
+
+    def _lines(self) -> Iterator[Sequence[str]]:
+        yield "log", self.log
+        yield "step", self.step.value
+        yield "root", self.root
+        yield "candidate", *self.candidate
+        if self.append:
+            yield "append", *self.append
+        yield "oracle", *self.oracle
+        yield "host", *(self.host or self.oracle)
+        yield "path", self.path
+        for name, value in self.limits:
+            if value:
+                yield "limit", name, f"{value}"
+        for route in self.routes:
+            yield "route", route.pattern, route.target
+        if self.mix:
+            yield "mix", f"{self.mix.percent}", f"{self.mix.seed}"
+        yield "default", self.default
+
+
+def _checked(words: Sequence[str]) -> Sequence[str]:
+    for word in words:
+        if any(character in word for character in _FORBIDDEN):
+            raise BadDriverConfig(word=word, detail="it contains a TAB, a newline or a NUL")
+    return words
+
+
+def share(seed: int, unit: str) -> float:
+    """The unit's place in [0, 100): below ``percent`` it goes to the candidate. As driver.c's ``share_of``."""
+    whole = (1 << 64) - 1
+    hashed = 0xCBF29CE484222325
+    for byte in f"{seed}:{unit}".encode("utf-8", "surrogateescape"):
+        hashed = (hashed ^ byte) * 0x100000001B3 & whole
+    hashed = (hashed ^ hashed >> 33) * 0xFF51AFD7ED558CCD & whole
+    hashed = (hashed ^ hashed >> 33) * 0xC4CEB9FE1A85EC53 & whole
+    hashed ^= hashed >> 33
+    return (hashed >> 11) * (100.0 / (1 << 53))

@@ -1,0 +1,91 @@
+"""SQLite: the library, its fuzz cases, its benchmark's verification and its Tcl suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from plugins.sqlite.names import ACCOMMODATIONS, COMPUTED_NAMES
+from plugins.sqlite.sources import SOURCES
+from plugins.sqlite.volatile import volatile_cases
+from verifiers import hookimpl
+from verifiers.recipes.autotools import Autotools
+from verifiers.recipes.base import Accommodation, ComputedName, Recipe, Suite
+from verifiers.results import Depth, Source
+from verifiers.testformats import fuzzcheck, sessionfuzz, speedtest, tcl, threadtest
+
+if TYPE_CHECKING:
+    from verifiers.workspace import Workspace
+
+_FUZZ_SMOKE = (4, 6, 7)  # 14,616 cases; the other files are 31,601
+_FUZZ_ALL = (1, 2, 3, 4, 5, 6, 7, 8)
+_TARGETS = {
+    Depth.SMOKE: ("fuzzcheck", "speedtest1"),
+    Depth.STANDARD: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture", "sqlite3"),
+    Depth.FULL: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture", "sqlite3", "threadtest3"),
+}
+
+
+class Sqlite(Autotools):
+    """SQLite. Its generated sources come from a host compiler and a host tclsh, at every depth."""
+
+    name = "sqlite"
+    summary = "SQLite: fuzzcheck, sessionfuzz, speedtest1 --verify and the Tcl suite"
+    sources: ClassVar[tuple[Source, ...]] = SOURCES
+    configuration = ("sqlite_cfg.h", "libtool", "Makefile")
+    computed_names: ClassVar[tuple[ComputedName, ...]] = COMPUTED_NAMES
+    accommodations: ClassVar[tuple[Accommodation, ...]] = ACCOMMODATIONS
+
+    def packages_for(self, depth: Depth) -> tuple[str, ...]:
+        """``tclsh`` generates sources; the Tcl suite is a program linked with Tcl, and with zlib for its archives."""
+        return ("make", "tcl") if depth is Depth.SMOKE else ("make", "tcl", "tcl8.6-dev", "zlib1g-dev")
+
+    def configure(self, work: Workspace) -> None:
+        """``configure`` with Tcl only where the suite is run; CC_FOR_BUILD is its name for the host's compiler."""
+        tcl_argument = "--disable-tcl" if work.depth is Depth.SMOKE else "--with-tcl=/usr/lib/tcl8.6"
+        extra = [argument for each in work.accommodations for argument in each.configure]
+        env = {"CC": work.cc, "CC_FOR_BUILD": work.host_cc}
+        work.run(f"{work.src}/configure", tcl_argument, "--disable-readline", *extra, env=env)
+
+    def targets(self, work: Workspace) -> Sequence[str]:
+        """Only the programs that the depth's tests are, and the shell, which the Tcl suite runs."""
+        return _TARGETS[work.depth]
+
+    def suites(self, work: Workspace) -> Sequence[Suite]:
+        """The slow one first, for suites run side by side."""
+        wanted = [] if work.depth is Depth.SMOKE else [_tcl(work, "extraquick")]
+        files = _FUZZ_SMOKE if work.depth is Depth.SMOKE else _FUZZ_ALL
+        wanted += [_fuzz(work, number) for number in files]
+        if work.depth is not Depth.SMOKE:
+            wanted.append(_sessionfuzz(work))
+        if work.depth is Depth.FULL:
+            wanted.append(Suite("threadtest3", (f"{work.build}/threadtest3",), threadtest.parse, seconds=1200.0))
+        wanted.append(_speedtest(work))
+        return wanted
+
+
+def _fuzz(work: Workspace, number: int) -> Suite:
+    name = f"fuzzdata{number}"
+    argv = (f"{work.build}/fuzzcheck", "-v", "-v", "--result-trace", f"{work.src}/test/{name}.db")
+    return Suite(name, argv, fuzzcheck.parser(volatile_cases(work.source.version, name)), seconds=300.0)
+
+
+def _sessionfuzz(work: Workspace) -> Suite:
+    argv = (f"{work.build}/sessionfuzz", "run", "-v", f"{work.src}/test/sessionfuzz-data1.db")
+    return Suite("sessionfuzz", argv, sessionfuzz.parse, seconds=120.0)
+
+
+def _speedtest(work: Workspace) -> Suite:
+    argv = (f"{work.build}/speedtest1", "--verify", "--size", "10", ":memory:")
+    return Suite("speedtest1", argv, speedtest.parse, seconds=120.0)
+
+
+def _tcl(work: Workspace, script: str) -> Suite:
+    argv = (f"{work.build}/testfixture", f"{work.src}/test/{script}.test")
+    return Suite(script, argv, tcl.parse, seconds=1800.0)
+
+
+@hookimpl
+def ccverify_projects() -> Sequence[Recipe]:
+    """SQLite alone."""
+    return (Sqlite(),)

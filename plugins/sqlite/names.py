@@ -1,0 +1,24 @@
+"""What of SQLite's case names depends on the compiler or the machine, and what some compilers need to build it."""
+
+from __future__ import annotations
+
+from verifiers.recipes.base import Accommodation, ComputedName
+
+COMPUTED_NAMES = (
+    ComputedName(
+        pattern=r"/pager1-16\.1\.\d+$",
+        reason="numbered by the length of the working folder's path: as many cases, but other numbers",
+        replacement="/pager1-16.1.N",
+    ),
+)
+
+ACCOMMODATIONS = (
+    Accommodation(
+        families=("tcc",),
+        flags=("-D_GNU_SOURCE",),
+        reason=(
+            "configure finds pread64, pwrite64 … by linking, but the C library declares them only with _GNU_SOURCE; "
+            "gcc and clang warn of the implicit declaration, tcc stops at it"
+        ),
+    ),
+)

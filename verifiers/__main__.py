@@ -1,0 +1,7 @@
+"""``python -m verifiers`` is ``verify``."""
+
+import sys
+
+from verifiers.cli import main
+
+sys.exit(main())

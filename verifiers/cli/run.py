@@ -1,0 +1,174 @@
+"""``verify --project … --arch … --cc …``: run cells and say what they came to."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verifiers.cli.options import ConfigFile, Json, PluginFiles, SandboxName, StateDir
+from verifiers.errors import UsageError
+
+_DEPTHS = "smoke (about a minute), standard, or full"
+
+
+class NothingAsked(UsageError):
+    """No project was named."""
+
+    msg = "which project? give --project NAME, or --project all; `verify list` names them"
+
+
+class UnknownDepth(UsageError):
+    """No such depth."""
+
+    msg = "unknown depth {name}{hint}; it is smoke, standard or full"
+
+
+class BadMix(UsageError):
+    """The share is no percentage."""
+
+    msg = "--mix {text!r} is no share; give one such as 10%, between 0% and 100%"
+
+
+class NothingToResume(UsageError):
+    """There is no run that was cut short."""
+
+    msg = "nothing to resume: the last run below {state} came to its end"
+
+
+def run(
+    context: typer.Context,
+    project: Annotated[
+        list[str] | None,
+        typer.Option("--project", "-p", metavar="NAME[@VERSION]", help="A project, or all; repeatable."),
+    ] = None,
+    arch: Annotated[
+        list[str] | None,
+        typer.Option("--arch", "-a", metavar="ARCH", help="A target, or all; repeatable. Default: this machine's."),
+    ] = None,
+    cc: Annotated[
+        list[str] | None,
+        typer.Option("--cc", metavar="NAME|PATH", help="The candidate: a family, a path, or an entry of verify.toml."),
+    ] = None,
+    depth: Annotated[str, typer.Option("--depth", "-d", metavar="DEPTH", help=f"{_DEPTHS}.")] = "standard",
+    accommodate: Annotated[
+        bool, typer.Option("--accommodate", help="Apply the project's accommodations for the candidate's family.")
+    ] = False,
+    mix: Annotated[
+        str | None, typer.Option("--mix", metavar="SHARE", help="Give the candidate this share of the units only.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Which units --mix takes.")] = 0,
+    mix_files: Annotated[
+        Path | None, typer.Option("--mix-files", metavar="FILE", help="Give the candidate the units listed there only.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run, which was cut short.")] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use cached sources only.")] = False,
+    install: Annotated[bool, typer.Option(help="As root, install missing Debian packages.")] = True,
+    sandbox: SandboxName = None,
+    state: StateDir = None,
+    config: ConfigFile = None,
+    plugin: PluginFiles = None,
+    json: Json = False,
+    version: Annotated[bool, typer.Option("--version", help="Print ccverify's version.")] = False,
+) -> int:
+    """Does your C compiler build the real world?
+
+    Fetches, builds and tests real projects with a candidate C compiler and holds each outcome against GCC's.
+
+    Exit code: 0 all pass, 1 some cell is red, 2 wrong command or configuration, 3 our own side failed.
+    """
+    if context.invoked_subcommand:
+        return 0
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"ccverify {installed('ccverify')}")
+        return 0
+    from verifiers.session import Request, Session
+
+    request = Request(
+        projects=tuple(project or ()),
+        arches=tuple(arch or ()),
+        candidates=tuple(cc or ()),
+        depth=_depth(depth),
+        accommodate=accommodate,
+        mix=_share(mix),
+        seed=seed,
+        mix_files=_patterns(mix_files),
+        offline=offline,
+        fresh=fresh,
+        sandbox=sandbox,
+        jobs=jobs,
+        plugins=tuple(str(path.absolute()) for path in plugin or ()),
+    )
+    session = Session(state=state, config=config, say=_say)
+    run_id = None
+    if resume:
+        unfinished = session.unfinished()
+        if unfinished is None:
+            raise NothingToResume(state=session.state.root)
+        run_id, request = unfinished
+    elif not project:
+        raise NothingAsked()
+    with _reporting(json, f"{session.state.root}/") as reporters:
+        matrix, code = session.run(request, reporters, run_id, install=install)
+    if json:
+        print(matrix.model_dump_json(indent=1))
+    return code
+
+
+@contextlib.contextmanager
+def _reporting(json: bool, state: str) -> Iterator[list[object]]:
+    """What listens to the run: nothing before JSON, a live table on a terminal, else lines."""
+    if json:
+        yield []
+    elif sys.stdout.isatty():
+        from verifiers.report.live import LiveTable
+
+        with LiveTable(state) as table:
+            yield [table]
+    else:
+        from verifiers.report.lines import Lines
+
+        yield [Lines(state)]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _depth(name: str) -> str:
+    from verifiers.nearest import hint
+    from verifiers.results import Depth
+
+    if name not in list(Depth):
+        raise UnknownDepth(name=name, hint=hint(name, list(Depth)))
+    return name
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError:
+        raise BadMix(text=text) from None
+    if not 0 <= share <= 100:
+        raise BadMix(text=text)
+    return share
+
+
+def _patterns(file: Path | None) -> tuple[str, ...]:
+    if file is None:
+        return ()
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--mix-files {file}: {error}") from error
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))

@@ -1,0 +1,225 @@
+"""Verdicts: two pure functions, from (candidate's run, oracle's run) and from a red cell's two runs.
+
+The rule that orders everything: an outcome counts against the candidate only where the oracle did better under the
+same conditions, and nothing indeterminate is ever folded into ``pass``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from verifiers.results import (
+    CaseOutcome,
+    CaseTable,
+    Difference,
+    Fault,
+    Reason,
+    RunResult,
+    Step,
+    StepResult,
+    Verdict,
+    VerdictKind,
+)
+
+COMPLETED = "/completed"
+"""Suffix of the case that tells how a suite's own process ended."""
+
+_REASON = {
+    CaseOutcome.CRASH: Reason.TEST_CRASH,
+    CaseOutcome.TIMEOUT: Reason.TEST_TIMEOUT,
+    CaseOutcome.FAIL: Reason.WRONG_RESULT,
+    CaseOutcome.MISSING: Reason.MISSING_CASES,
+    CaseOutcome.SKIP: Reason.MISSING_CASES,
+}
+
+
+def compare(
+    candidate: RunResult | None, oracle: RunResult, may_miss: Callable[[str], bool] = lambda name: False
+) -> Verdict:
+    """Hold a candidate's run against the oracle's.
+
+    ``candidate`` is None where the oracle's own failure made its run pointless. ``may_miss`` names cases that may
+    exist with one compiler only.
+    """
+    ours = _first_of_ours(oracle, "the oracle's run: ") or (_first_of_ours(candidate, "") if candidate else None)
+    if ours:
+        return ours
+    if oracle.failed:
+        return _of_step(VerdictKind.BROKEN, oracle.failed, "the oracle fails too: ", Reason.ORACLE_FAILED)
+    if not oracle.cases.passed:
+        return _untested(oracle.cases)
+    if candidate is None:
+        raise ValueError("the oracle passed, so the candidate must have run")
+    if candidate.failed:
+        return _of_step(VerdictKind.FAIL, candidate.failed, "", candidate.failed.reason)
+    return _judge(candidate, oracle, may_miss)
+
+
+def settle(first: Verdict, second: Verdict) -> Verdict:
+    """The verdict of a cell that was red, from that run and an unchanged second one in a fresh folder.
+
+    Red twice is ``fail`` on what failed both times; red and then green is ``flaky``, as is red twice where not one
+    case failed both times.
+    """
+    if second.kind is VerdictKind.PASS:
+        note = "failed, and then passed unchanged in a fresh folder"
+        return first.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*first.notes, note)})
+    if second.kind is not VerdictKind.FAIL:
+        return second
+    if first.step is not second.step:
+        note = f"failed in {first.step}, then in {second.step}"
+        return second.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*second.notes, note)})
+    if not first.differences and not second.differences:
+        return first
+    again = {each.name for each in second.differences}
+    both = tuple(each for each in first.differences if each.name in again)
+    flaky = len({each.name for each in first.differences} ^ again)
+    if not both:
+        note = "failed twice, but not in one case both times"
+        return first.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*first.notes, note)})
+    notes = (*first.notes, f"{flaky} cases failed in one of two runs only") if flaky else first.notes
+    return _of_differences(both, first).model_copy(update={"notes": notes})
+
+
+def _first_of_ours(run: RunResult, who: str) -> Verdict | None:
+    step = run.failed
+    if step and step.reason and step.reason.is_ours:
+        return _of_step(VerdictKind.ERROR, step, who, step.reason)
+    return None
+
+
+def _of_step(kind: VerdictKind, step: StepResult, who: str, reason: Reason | None) -> Verdict:
+    return Verdict(kind=kind, reason=reason, step=step.step, message=who + step.message, faults=step.faults)
+
+
+def _untested(cases: CaseTable) -> Verdict:
+    if cases.others:
+        first = next(iter(cases.others.values()))
+        message = f"the oracle passes none of {len(cases)} cases; {first.name}: {first.message or first.outcome}"
+        return Verdict(kind=VerdictKind.BROKEN, reason=Reason.ORACLE_FAILED, step=Step.TEST, message=message)
+    message = "no test ran, also with the oracle"
+    return Verdict(kind=VerdictKind.ERROR, reason=Reason.NO_TESTS, step=Step.TEST, message=message)
+
+
+def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool]) -> Verdict:
+    base = _held(candidate.cases, oracle.cases, may_miss)
+    if base.differences:
+        return _of_differences(base.differences, base)
+    faults = _own_faults(candidate, oracle)
+    if faults:
+        worst = faults[0]
+        return base.model_copy(
+            update={
+                "kind": VerdictKind.FAIL,
+                "reason": worst.reason,
+                "step": Step.BUILD,
+                "message": f"{worst.unit}: {worst.message}",
+                "faults": faults,
+            }
+        )
+    made = candidate.provenance
+    if made.leaks:
+        leak = made.leaks[0]
+        more = f" and {len(made.leaks) - 1} more" if len(made.leaks) > 1 else ""
+        message = f"not all is the candidate's: {leak.unit}{more}: {leak.how}"
+        return base.model_copy(
+            update={"kind": VerdictKind.ERROR, "reason": Reason.LEAK, "step": Step.BUILD, "message": message}
+        )
+    if not made.candidate and not made.oracle:
+        message = "no unit was compiled through the driver: the build ignored CC"
+        return base.model_copy(
+            update={"kind": VerdictKind.ERROR, "reason": Reason.NO_UNITS, "step": Step.BUILD, "message": message}
+        )
+    if dead := _dead_suites(oracle.cases):
+        message = f"the oracle's own suite did not complete: {', '.join(dead)}"
+        return base.model_copy(
+            update={
+                "kind": VerdictKind.BROKEN,
+                "reason": Reason.ORACLE_FAILED,
+                "step": Step.TEST,
+                "message": message,
+            }
+        )
+    if not base.compared:
+        message = "the candidate ran not one case that the oracle passes"
+        return base.model_copy(
+            update={"kind": VerdictKind.ERROR, "reason": Reason.NO_TESTS, "step": Step.TEST, "message": message}
+        )
+    return base
+
+
+def _dead_suites(cases: CaseTable) -> list[str]:
+    """Suites whose process the oracle's build crashed or hung in: nothing after that point was compared."""
+    died = (CaseOutcome.CRASH, CaseOutcome.TIMEOUT)
+    return [name for name, case in cases.others.items() if name.endswith(COMPLETED) and case.outcome in died]
+
+
+def _own_faults(candidate: RunResult, oracle: RunResult) -> tuple[Fault, ...]:
+    """Faults of the candidate in calls that did not stop the build, less those the oracle shows as well."""
+    theirs = {(each.unit, each.reason) for step in oracle.steps for each in step.faults}
+    own = [each for step in candidate.steps for each in step.faults if (each.unit, each.reason) not in theirs]
+    # a rejection that the build itself shrugged off (a probe inside make) says nothing of the result
+    silent = (Reason.FALSE_SUCCESS, Reason.COMPILER_CRASH, Reason.COMPILER_TIMEOUT)
+    return tuple(sorted((each for each in own if each.reason in silent), key=lambda each: each.reason.rank))
+
+
+def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], bool]) -> Verdict:
+    differences = []
+    compared = 0
+    missing_allowed = 0
+    for name, digest in oracle.passed.items():
+        mine = candidate.passed.get(name)
+        if mine is not None:
+            compared += 1
+            if mine == digest:
+                continue
+            outcome, message = CaseOutcome.FAIL, "its output differs from the oracle's"
+        elif case := candidate.others.get(name):
+            compared += 1
+            outcome, message = case.outcome, case.message
+        elif may_miss(name):
+            missing_allowed += 1
+            continue
+        else:
+            outcome, message = CaseOutcome.MISSING, "did not run"
+        differences.append(
+            Difference(name=name, oracle=CaseOutcome.PASS, candidate=outcome, message=message)
+        )
+    both_fail = tuple(name for name in oracle.others if name in candidate.others)
+    known = oracle.passed.keys() | oracle.others.keys()
+    extra = tuple(name for name in (*candidate.passed, *candidate.others) if name not in known)
+    failing_extra = [name for name in candidate.others if name not in known and not may_miss(name)]
+    notes = []
+    if missing_allowed:
+        notes.append(f"{missing_allowed} cases have computed names and exist with the oracle only")
+    if failing_extra:
+        notes.append(f"{len(failing_extra)} cases that only the candidate ran did not pass, e.g. {failing_extra[0]}")
+    return Verdict(
+        kind=VerdictKind.PASS,
+        differences=tuple(differences),
+        compared=compared,
+        both_fail=both_fail,
+        extra=extra,
+        notes=tuple(notes),
+    )
+
+
+def _of_differences(differences: tuple[Difference, ...], base: Verdict) -> Verdict:
+    """A ``fail`` whose reason is the most telling one among the cases."""
+    worst = min(differences, key=lambda each: _REASON[each.candidate].rank)
+    where = [each for each in differences if _REASON[each.candidate] is _REASON[worst.candidate]]
+    first = where[0]
+    count = f"{len(differences):,} of {base.compared + _missing(differences):,} cases differ"
+    return base.model_copy(
+        update={
+            "kind": VerdictKind.FAIL,
+            "reason": _REASON[worst.candidate],
+            "step": Step.TEST,
+            "message": f"{count}, first {first.name}: {first.message or first.candidate}",
+            "differences": differences,
+        }
+    )
+
+
+def _missing(differences: tuple[Difference, ...]) -> int:
+    return sum(1 for each in differences if each.candidate is CaseOutcome.MISSING)

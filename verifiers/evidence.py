@@ -1,0 +1,51 @@
+"""Why a step failed: the driver's log first, then the machine, then the step's own output."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from verifiers.results import Reason, StepResult
+
+_VAGUE = (Reason.CONFIGURE_FAILED, Reason.BUILD_FAILED)
+_TAIL = 256 * 1024  # bytes of a log that are searched: the first error may be far above the last line
+_FULL = 64 * 1024 * 1024  # bytes free below which "No space left" is believed to be the machine's
+_ERROR = re.compile(
+    rb"(?i)(?:^|[\s:])(?:fatal )?error[: ]|undefined reference|cannot find|not found|No such file|No rule to make"
+)
+_NOISE = re.compile(rb"(?i)^(?:checking|\$ )|error\.[cho]\b|make(?:\[\d+\])?: \*\*\* |-Werror|config\.log")
+
+
+def explain(result: StepResult, log: Path, disk: Path) -> StepResult:
+    """The step with the reason and the first telling line in place of "make: exit status 2".
+
+    The most telling of the compiler's own faults names the reason; without any, the log's first error line does.
+    """
+    if result.reason not in _VAGUE:
+        return result
+    tail = _read_tail(log)
+    if b"No space left on device" in tail and shutil.disk_usage(disk).free < _FULL:
+        message = f"no space left below {disk}"
+        return result.model_copy(update={"reason": Reason.DISK_FULL, "message": message})
+    if result.faults:
+        worst = min(result.faults, key=lambda fault: fault.reason.rank)
+        message = worst.message if worst.unit in worst.message else f"{worst.unit}: {worst.message}"
+        return result.model_copy(update={"reason": worst.reason, "message": message})
+    line = first_error(tail)
+    return result.model_copy(update={"message": line}) if line else result
+
+
+def first_error(text: bytes) -> str:
+    """The first line that looks like an error, at most 300 characters; empty where none does."""
+    for line in text.splitlines():
+        if _ERROR.search(line) and not _NOISE.search(line):
+            return line.decode("utf-8", "replace").strip()[:300]
+    return ""
+
+
+def _read_tail(log: Path) -> bytes:
+    with log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _TAIL))
+        return file.read()

@@ -1,0 +1,40 @@
+"""Writing files so that a killed or full machine never leaves half of one behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from verifiers.errors import Unwritable
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``: whole, or not at all. Raises Unwritable."""
+    staging = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with staging.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staging.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            staging.unlink()
+        raise Unwritable(path=path, detail=error.strerror or error) from error
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on ``path`` among all runs of this machine; freed by the kernel when a run dies."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise Unwritable(path=path, detail=error.strerror or error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,145 @@
+"""Chooses a run's cells, runs them and adds them up."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from compiler.arches import Arch
+from compiler.model import Compiler
+from verifiers.cell import Engine, run_cell
+from verifiers.errors import UsageError
+from verifiers.manager import Manager
+from verifiers.nearest import hint
+from verifiers.packages import versions
+from verifiers.plan import Plan, recipe_digest
+from verifiers.recipes.base import Recipe
+from verifiers.results import (
+    CellId,
+    CellResult,
+    Depth,
+    MatrixResult,
+    Mix,
+    Reason,
+    Verdict,
+    VerdictKind,
+)
+from verifiers.state import now
+
+
+class UnknownVersion(UsageError):
+    """A project has no pinned source of that version."""
+
+    msg = "{project} has no version {version}{hint}; pinned are {known}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user asked for, names resolved; every combination is a cell."""
+
+    recipes: Sequence[tuple[Recipe, str]]  # with the version, "" for the default one
+    arches: Sequence[Arch]
+    candidates: Sequence[Compiler]
+    depth: Depth
+    accommodate: bool = False
+    mix: Mix | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that cannot be run, and why."""
+
+    id: CellId
+    why: str
+
+
+def choose(
+    choice: Choice, manager: Manager, oracle: Callable[[Arch], Compiler], conditions: dict[str, object]
+) -> Iterator[Plan | Skipped]:
+    """The cells of a choice, in the order they were named."""
+    for recipe, wanted in choice.recipes:
+        version = wanted or recipe.sources[0].version
+        try:
+            source = recipe.source(version)
+        except KeyError:
+            known = [each.version for each in recipe.sources]
+            raise UnknownVersion(
+                project=recipe.name, version=version, hint=hint(version, known), known=", ".join(known)
+            ) from None
+        digest = recipe_digest(manager.files(recipe))
+        machine = versions((*recipe.packages_for(choice.depth), "libc6-dev", "binutils", "make"))
+        for arch in choice.arches:
+            for candidate in choice.candidates:
+                fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family))
+                accommodations = fitting if choice.accommodate else ()
+                cell = CellId(
+                    project=recipe.name,
+                    version=version,
+                    arch=arch.name,
+                    candidate=candidate.name,
+                    depth=choice.depth,
+                    accommodate=bool(accommodations),
+                    mix=choice.mix,
+                )
+                if why := recipe.skip(arch, choice.depth, version) or _untargeted(candidate, arch):
+                    yield Skipped(cell, why)
+                    continue
+                yield Plan(
+                    id=cell,
+                    recipe=recipe,
+                    source=source,
+                    arch=arch,
+                    candidate=candidate,
+                    oracle=oracle(arch),
+                    recipe_digest=digest,
+                    machine=machine,
+                    conditions=conditions,
+                    accommodations=accommodations,
+                )
+
+
+def run_matrix(cells: Sequence[Plan | Skipped], engine: Engine, done: Sequence[CellResult] = ()) -> MatrixResult:
+    """Run the cells one after the other; ``done`` are those that a resumed run has already."""
+    started, clock = now(), time.monotonic()
+    finished = {result.cell: result for result in done}
+    results = []
+    for cell in cells:
+        if engine.stop.is_set():
+            break
+        if cell.id in finished:
+            results.append(finished[cell.id])
+        elif isinstance(cell, Skipped):
+            results.append(_skip(cell, engine))
+        else:
+            results.append(run_cell(cell, engine))
+    matrix = MatrixResult(
+        run=engine.run, started=started, seconds=time.monotonic() - clock, cells=tuple(results)
+    )
+    engine.manager.matrix_finished(matrix)
+    return matrix
+
+
+def exit_code(matrix: MatrixResult) -> int:
+    """0 all pass, 1 some cell is red, 3 our own side failed or nothing was verified at all."""
+    totals = matrix.totals
+    if totals[VerdictKind.FAIL] or totals[VerdictKind.FLAKY]:
+        return 1
+    if totals[VerdictKind.ERROR] or totals[VerdictKind.BROKEN] or not totals[VerdictKind.PASS]:
+        return 3
+    return 0
+
+
+def _untargeted(candidate: Compiler, arch: Arch) -> str:
+    if candidate.command(arch.name):
+        return ""
+    return f"{candidate.name} ({shlex.join(next(iter(candidate.commands.values()), ('?',)))}) has no command for {arch.name}"
+
+
+def _skip(cell: Skipped, engine: Engine) -> CellResult:
+    verdict = Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=cell.why)
+    result = CellResult(cell=cell.id, fingerprint="", verdict=verdict, started=now(), run=engine.run)
+    engine.store.save(result)
+    engine.manager.cell_finished(result)
+    return result

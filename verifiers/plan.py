@@ -1,0 +1,89 @@
+"""What one cell is made of, and the fingerprints that tell whether it must be run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import compiler as compiler_package
+import verifiers
+from compiler.arches import Arch
+from compiler.model import Compiler
+from verifiers.recipes.base import Accommodation, Recipe
+from verifiers.results import SCHEMA, CellId, Source
+
+_DECIDING = ("compare.py", "workspace.py", "instrument.py", "evidence.py", "calibrate.py", "recipes", "testformats")
+"""The framework's own files that can change a verdict; the command line and the reports cannot."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One cell, all names resolved."""
+
+    id: CellId
+    recipe: Recipe
+    source: Source
+    arch: Arch
+    candidate: Compiler
+    oracle: Compiler
+    recipe_digest: str  # of the plugin's files and the framework's deciding ones
+    machine: Mapping[str, str]  # Debian package -> version, of what a cell of this project uses
+    conditions: Mapping[str, object]  # sandbox and limits
+    accommodations: tuple[Accommodation, ...] = ()
+
+    @cached_property
+    def baseline_fingerprint(self) -> str:
+        """Of all that decides the oracle's run."""
+        return _digest(self._common)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all that decides the cell's verdict."""
+        mix = self.id.mix.model_dump(mode="json") if self.id.mix else None
+        return _digest({**self._common, "candidate": self.candidate.fingerprint, "name": self.id.candidate, "mix": mix})
+
+    @property
+    def slug(self) -> str:
+        """The cell's name as a folder's: no spaces, no slashes."""
+        return str(self.id).replace(" ", "_").replace("/", "-").replace("%", "pc")
+
+    @property
+    def _common(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "project": self.recipe.name,
+            "source": self.source.sha256,
+            "arch": self.arch.name,
+            "depth": str(self.id.depth),
+            "oracle": self.oracle.fingerprint,
+            "recipe": self.recipe_digest,
+            "machine": dict(self.machine),
+            "conditions": dict(self.conditions),
+            "accommodations": [repr(each) for each in self.accommodations],
+        }
+
+
+def recipe_digest(files: Iterable[Path]) -> str:
+    """Digest of a plugin's files together with the parts of this framework that can change a verdict."""
+    root = Path(verifiers.__file__).parent
+    driver = Path(compiler_package.__file__).parent / "driver"
+    deciding = [driver, *(root / name for name in _DECIDING)]
+    ours = sorted(path for each in deciding for path in _files(each))
+    whole = hashlib.sha256()
+    for path in (*files, *ours):
+        whole.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [each for each in path.rglob("*") if each.suffix in (".py", ".c")]
+    return [path]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,6 @@
+"""The kinds of recipe that plugins are made from."""
+
+from verifiers.recipes.autotools import Autotools, Make
+from verifiers.recipes.base import Accommodation, ComputedName, Parser, Patch, Recipe, Suite
+
+__all__ = ["Accommodation", "Autotools", "ComputedName", "Make", "Parser", "Patch", "Recipe", "Suite"]

@@ -1,0 +1,71 @@
+"""A finished cell as a page of text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from verifiers.report.wording import compared, duration, finding, one_line
+from verifiers.results import CellResult, RunResult
+
+_MANY = 10  # of anything but cases, before the rest is only counted
+
+
+def detail(result: CellResult, state: Path, cases: int) -> str:
+    """Verdict, both runs' steps, what differs, and how to repeat it; at most ``cases`` failing cases."""
+    return "\n".join(_lines(result, state, cases))
+
+
+def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
+    verdict = result.verdict
+    folder = state / result.folder
+    yield f"{result.cell}: {verdict.kind}"
+    yield f"  {finding(result)}"
+    if verdict.compared:
+        yield f"  {compared(result)}"
+    yield from (f"  note: {one_line(note)}" for note in verdict.notes)
+    if result.confirmed:
+        yield "  red again in a fresh folder"
+    yield from (f"  accommodation: {reason}" for reason in result.accommodations)
+    for name, run in (("oracle", result.oracle), ("candidate", result.candidate)):
+        if run:
+            yield from _run(name, run, state)
+    yield from _some("faults", [f"{each.reason} {each.unit}: {each.message}" for each in verdict.faults], _MANY)
+    texts = [f"{each.candidate} {each.name}: {each.message}" for each in verdict.differences]
+    yield from _some(f"cases the oracle passes and the candidate does not ({len(texts):,})", texts, cases)
+    yield from _some("cases that fail with both", list(verdict.both_fail), _MANY)
+    yield from _some("cases that only the candidate ran", list(verdict.extra), _MANY)
+    changes = [f"{each.file}: {each.oracle!r} -> {each.candidate!r}" for each in result.configuration_differences]
+    yield from _some("configuration, oracle's -> candidate's", changes, _MANY)
+    yield f"cell {folder}"
+    if result.candidate:
+        yield f"repeat it by hand: sh {shlex.quote(str(folder / 'candidate-reproduce.sh'))}"
+
+
+def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
+    info = run.compiler
+    isolation = "" if run.sandbox == "bubblewrap" else f", sandbox {run.sandbox}"
+    yield f"{name} {info.name}: {shlex.join(info.command)}{isolation}"
+    for step in run.steps:
+        outcome = "ok" if step.ok else f"{step.reason}: {one_line(step.message)}"
+        usage = step.usage
+        cost = f"{duration(usage.seconds)}, CPU {duration(usage.cpu_seconds)}, peak {usage.peak_kib // 1024} MiB"
+        yield f"  {step.step:9} {outcome} ({cost}) {state / step.log}"
+    made = run.provenance
+    yield (
+        f"  units     {made.units}: {made.candidate} by the compiler under test, {made.oracle} by the oracle, "
+        f"{made.host} for the build machine; {made.assembled} assembled, {made.linked} linked, {made.probes} probes"
+    )
+    leaks = [f"{leak.unit}: {leak.how}" for leak in made.leaks]
+    yield from (f"  {line}" for line in _some("leaks", leaks, _MANY))
+    yield from (f"  note: {one_line(note)}" for note in made.notes)
+
+
+def _some(title: str, texts: list[str], limit: int) -> Iterator[str]:
+    if not texts:
+        return
+    yield title
+    yield from (f"  {one_line(text)}" for text in texts[:limit])
+    if len(texts) > limit:
+        yield f"  … and {len(texts) - limit:,} more"

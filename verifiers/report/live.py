@@ -1,0 +1,86 @@
+"""The live table of a terminal: a row a cell, what it does now, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from verifiers import hookimpl
+from verifiers.report.wording import LABEL, duration, headline, line
+from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult, VerdictKind
+
+_STYLE = {
+    VerdictKind.PASS: "green",
+    VerdictKind.FAIL: "bold red",
+    VerdictKind.FLAKY: "yellow",
+    VerdictKind.BROKEN: "magenta",
+    VerdictKind.SKIP: "dim",
+    VerdictKind.ERROR: "bold magenta",
+}
+
+
+class LiveTable:
+    """A context that draws while cells run, and prints each finished cell's line above the table."""
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._console = Console()
+        self._running: dict[str, tuple[str, float]] = {}
+        self._done: dict[str, list[str]] = {}
+        self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    @hookimpl
+    def ccverify_cell_started(self, cell: CellId) -> None:
+        """A new row."""
+        self._running[str(cell)] = ("starting", time.monotonic())
+        self._done[str(cell)] = []
+
+    @hookimpl
+    def ccverify_step_started(self, cell: CellId, compiler: CompilerInfo, role: str, step: Step) -> None:
+        """What the row's cell does now."""
+        self._running[str(cell)] = (f"{role} {compiler.name}: {step}", time.monotonic())
+
+    @hookimpl
+    def ccverify_step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
+        """A finished step's mark."""
+        mark = "✓" if result.ok else "✗"
+        self._done[str(cell)].append(f"{role} {result.step} {mark} {duration(result.usage.seconds)}")
+
+    @hookimpl
+    def ccverify_cell_finished(self, result: CellResult) -> None:
+        """The row goes; its line stays above the table."""
+        self._running.pop(str(result.cell), None)
+        text = Text(line(result, self._state))
+        text.stylize(_STYLE[result.verdict.kind], 0, len(LABEL[result.verdict.kind]))
+        self._console.print(text, soft_wrap=True)
+
+    @hookimpl
+    def ccverify_matrix_finished(self, result: MatrixResult) -> None:
+        """The counts."""
+        self._console.print(headline(result), highlight=False)
+
+    def _table(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for name, (what, since) in list(self._running.items()):
+            table.add_row(
+                Text(name, style="bold"), Text(what), Text(duration(time.monotonic() - since), style="cyan")
+            )
+            if steps := self._done.get(name):
+                table.add_row("", Text("  ".join(steps[-4:]), style="dim"))
+        return table
+
+

@@ -1,0 +1,83 @@
+"""One cell, one line: the same words on a terminal, in a log and in a file."""
+
+from __future__ import annotations
+
+from verifiers.results import CellResult, MatrixResult, VerdictKind
+
+LABEL = {
+    VerdictKind.PASS: "pass",
+    VerdictKind.FAIL: "FAIL",
+    VerdictKind.FLAKY: "FAIL flaky",
+    VerdictKind.BROKEN: "ERROR broken",
+    VerdictKind.SKIP: "skip",
+    VerdictKind.ERROR: "ERROR",
+}
+"""What a cell's line begins with: all that is red or ours is found by ``grep -E '^(FAIL|ERROR)'``."""
+
+
+def duration(seconds: float) -> str:
+    """``7.3s``, ``4m09s`` or ``2h05m``."""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60}m{int(seconds) % 60:02d}s"
+    return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
+
+
+def one_line(text: str) -> str:
+    """Text from elsewhere on one line, without control characters that could forge or garble another."""
+    return "".join(char if char.isprintable() else " " for char in text).strip()
+
+
+def finding(result: CellResult) -> str:
+    """What was found, without the cell's name."""
+    verdict = result.verdict
+    if verdict.kind is VerdictKind.PASS:
+        return compared(result)
+    where = f"{verdict.step}, " if verdict.step else ""
+    reason = f"{verdict.reason}: " if verdict.reason else ""
+    return one_line(f"{where}{reason}{verdict.message}")
+
+
+def compared(result: CellResult) -> str:
+    """One line saying what was held against what."""
+    verdict, candidate, oracle = result.verdict, result.candidate, result.oracle
+    if candidate is None or oracle is None:
+        return "nothing was compared"
+    differ = len(verdict.differences)
+    made = candidate.provenance
+    share = "all" if made.candidate == made.units else f"{made.candidate}"
+    text = (
+        f"{verdict.compared:,} cases held against {oracle.compiler.name}, {differ or 'none'} differ; "
+        f"{share} of {made.units} units made by the candidate"
+    )
+    if verdict.both_fail:
+        text += f"; {len(verdict.both_fail)} cases fail with both"
+    if result.configuration_differences:
+        text += f"; {len(result.configuration_differences)} configuration lines differ"
+    return text
+
+
+def line(result: CellResult, state: str = "") -> str:
+    """A finished cell as one line, for grep; the log's folder at its end where it is not green."""
+    cost = "cached" if result.cached else duration(result.seconds)
+    text = f"{LABEL[result.verdict.kind]} {result.cell}: {finding(result)} ({cost})"
+    if result.verdict.kind not in (VerdictKind.PASS, VerdictKind.SKIP) and result.folder:
+        text += f" log: {state}{log_of(result)}"
+    return text
+
+
+def log_of(result: CellResult) -> str:
+    """The log to read first: the failed step's, else the cell's folder."""
+    for run in (result.candidate, result.oracle):
+        step = run.failed if run else None
+        if step and step.log:
+            return step.log
+    return result.folder
+
+
+def headline(matrix: MatrixResult) -> str:
+    """The counts, which add up to the number of cells."""
+    cells = len(matrix.cells)
+    counts = ", ".join(f"{count} {kind}" for kind, count in matrix.totals.items() if count or kind in ("pass", "fail"))
+    return f"{cells} cell{'' if cells == 1 else 's'}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"

@@ -1,0 +1,93 @@
+"""Writes ``reproduce.sh``: the same steps by hand, without this framework."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import groupby
+
+from compiler.model import Compiler
+from verifiers.plan import Plan
+from verifiers.results import Step
+from verifiers.workspace import Command, Workspace
+
+_HEAD = """\
+#!/bin/sh
+# {cell}: the {label} run by hand. Runs in a fresh folder below $TMPDIR, or in the one given as $1.
+# Needs: {packages}.
+# Run it as an ordinary user: this is other people's code, and here nothing isolates it.
+set -eu
+W=${{1:-$(mktemp -d)}}
+mkdir -p "$W/src" "$W/build" "$W/bin" "$W/home" "$W/tmp"
+W=$(cd "$W" && pwd)
+echo "working in $W"
+
+# fetch
+archive=$W/{filename}
+if [ -f {kept} ]; then cp {kept} "$archive"; fi
+{download}
+echo "{sha256}  $archive" | sha256sum -c -
+tar -xf "$archive" -C "$W/src" --strip-components=1
+{patches}
+# compilers
+printf '#!/bin/sh\\nexec %s "$@"\\n' {cc} > "$W/bin/cc"
+printf '#!/bin/sh\\nexec %s "$@"\\n' {host} > "$W/bin/host-cc"
+chmod +x "$W/bin/cc" "$W/bin/host-cc"
+export HOME="$W/home" TMPDIR="$W/tmp" LC_ALL=C.UTF-8 TZ=UTC TERM=dumb USER=builder LOGNAME=builder
+export CC="$W/bin/cc" CC_FOR_BUILD="$W/bin/host-cc" HOSTCC="$W/bin/host-cc"
+"""
+
+
+def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
+    """The text of a POSIX shell script that repeats what ``work`` ran."""
+    flags = [flag for each in plan.accommodations for flag in each.flags]
+    command = shlex.join([*(compiler.command(plan.arch.name) or ()), *flags])
+    host = shlex.join(plan.oracle.command(plan.arch.name) or ())
+    source = plan.source
+    text = _HEAD.format(
+        cell=plan.id,
+        label=work.label,
+        packages=" ".join(plan.recipe.packages_for(plan.id.depth)),
+        filename=shlex.quote(source.filename),
+        kept=shlex.quote(str(work.fetcher.path(source))),
+        download=_download(plan),
+        sha256=source.sha256,
+        patches="".join(
+            f"patch -p1 -d \"$W/src\" < {shlex.quote(str(each.file))}  # {each.reason}\n" for each in work.patches
+        ),
+        cc=shlex.quote(command),
+        host=shlex.quote(host),
+    )
+    exports = {key: value for each in plan.accommodations for key, value in each.env.items()}
+    for key, value in exports.items():
+        text += f"export {key}={shlex.quote(value)}\n"
+    for step, commands in groupby(work.commands, key=lambda command: command.step):
+        text += f"\n# {step}\n"
+        for each in commands:
+            text += _line(each, work, "" if step is not Step.TEST else " || echo \"exit status $?\"")
+    return text
+
+
+def _download(plan: Plan) -> str:
+    """Shell lines that try each place until the archive is there."""
+    lines = []
+    if plan.source.pool:
+        lines.append(
+            "[ -f \"$archive\" ] || for site in $(apt-get indextargets --format '$(SITE)' 2>/dev/null | sort -u); do\n"
+            f"  curl -fL -o \"$archive\" \"$site/{plan.source.pool}\" && break\n"
+            "done"
+        )
+    for url in plan.source.urls:
+        lines.append(f'[ -f "$archive" ] || curl -fL -o "$archive" {shlex.quote(url)} || true')
+    return "\n".join(lines)
+
+
+def _line(command: Command, work: Workspace, end: str) -> str:
+    """One command, the sandbox's paths replaced by the script's own."""
+    env = " ".join(f"{key}={_quoted(value, work)}" for key, value in command.env.items())
+    argv = " ".join(_quoted(word, work) for word in command.argv)
+    return f"(cd {_quoted(command.cwd, work)} && {env + ' ' if env else ''}{argv}){end}\n"
+
+
+def _quoted(word: str, work: Workspace) -> str:
+    marked = word.replace(f"{work.sandbox.tree}/bin", "\0/bin").replace(work.sandbox.work, "\0")
+    return '"$W"'.join(shlex.quote(part) if part else "" for part in marked.split("\0")) or "''"

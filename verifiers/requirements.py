@@ -1,0 +1,45 @@
+"""What a run needs of this machine, and seeing to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from compiler.arches import Arch
+from compiler.families import families
+from compiler.discovery import installed
+from verifiers import packages
+from verifiers.config import Config
+from verifiers.recipes.base import Recipe
+from verifiers.results import Depth
+
+FOR_TESTS = ("clang", "tcc")
+"""Candidates that this project's own tests run besides the oracle."""
+
+
+def of_run(recipes: Iterable[Recipe], targets: Iterable[Arch], depth: Depth, sandbox: str) -> list[str]:
+    """Debian packages for the sandbox, the oracles and the projects."""
+    names = ["bubblewrap"] if sandbox == "bubblewrap" else []
+    for target in targets:
+        names += target.oracle_packages
+    for recipe in recipes:
+        names += recipe.packages_for(depth)
+    return list(dict.fromkeys(names))
+
+
+def of_candidates(asked: Sequence[str], config: Config) -> list[str]:
+    """Debian packages of the families that are asked for by name, or of the preferred one where nothing is there."""
+    known = families()
+    if asked:
+        named = [known[name] for name in asked if name in known and name not in config.compiler]
+        return [package for each in named if not installed(each) for package in each.packages]
+    return []
+
+
+def ensure(names: Iterable[str], install: bool, say: Callable[[str], None]) -> None:
+    """Install what is missing where we may, saying so; raises PackagesMissing with the exact line elsewhere."""
+    lacking = packages.missing(names)
+    if not lacking:
+        return
+    if not (install and packages.may_install()):
+        raise packages.PackagesMissing(names=", ".join(lacking), line=packages.install_line(lacking))
+    packages.install(lacking, say)

@@ -1,0 +1,350 @@
+"""The frozen models that plugins return and reports read; their JSON form is versioned by ``SCHEMA``.
+
+Units everywhere: seconds (float), KiB for memory, bytes for sizes, UTC ISO 8601 for times.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+
+class Frozen(BaseModel):
+    """Base of every result: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Step(StrEnum):
+    """The four steps of a cell, in order."""
+
+    FETCH = "fetch"
+    CONFIGURE = "configure"
+    BUILD = "build"
+    TEST = "test"
+
+
+class Depth(StrEnum):
+    """How much testing: about a minute, what convinces, all there is."""
+
+    SMOKE = "smoke"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+class Reason(StrEnum):
+    """Why something is not green; a closed list, most telling first (the order decides between several)."""
+
+    COMPILER_CRASH = "compiler-crash"
+    COMPILER_TIMEOUT = "compiler-timeout"
+    COMPILER_OUT_OF_MEMORY = "compiler-out-of-memory"
+    COMPILER_OUTPUT_LIMIT = "compiler-output-limit"  # wrote a file or messages without end
+    FALSE_SUCCESS = "false-success"  # exit 0, yet no, an empty or a stale output, or error messages
+    FALSE_FAILURE = "false-failure"  # exit 1 without one message
+    REJECTS_VALID = "rejects-valid"
+    BAD_FLAG = "bad-flag"
+    ASSEMBLER_ERROR = "assembler-error"
+    UNDEFINED_SYMBOL = "undefined-symbol"
+    LINK_ERROR = "link-error"
+    CONFIGURE_FAILED = "configure-failed"
+    BUILD_FAILED = "build-failed"
+    STEP_TIMEOUT = "step-timeout"
+    OUTPUT_LIMIT = "output-limit"
+    BOOT_FAILURE = "boot-failure"
+    TEST_CRASH = "test-crash"
+    TEST_TIMEOUT = "test-timeout"
+    WRONG_RESULT = "wrong-result"
+    MISSING_CASES = "missing-cases"
+    # not the candidate's
+    UNSUPPORTED = "unsupported"
+    ORACLE_FAILED = "oracle-failed"
+    DOWNLOAD = "download"
+    CHECKSUM = "checksum"
+    ARCHIVE = "archive"
+    DISK_FULL = "disk-full"
+    LEAK = "leak"
+    NO_UNITS = "no-units"
+    NO_TESTS = "no-tests"
+    SANDBOX = "sandbox"
+    PLUGIN_ERROR = "plugin-error"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the reason speaks of our own side, so that it never counts against a candidate."""
+        return self in _OURS
+
+    @property
+    def rank(self) -> int:
+        """Position in the list: the smaller, the more telling."""
+        return list(Reason).index(self)
+
+
+_OURS = frozenset(list(Reason)[list(Reason).index(Reason.DOWNLOAD) :])
+
+
+class CaseOutcome(StrEnum):
+    """What one test case came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    SKIP = "skip"
+    MISSING = "missing"  # only in comparisons: the oracle has the case, the candidate does not
+
+
+class TestCase(Frozen):
+    """One case of a project's own suite. ``name`` is unique within a run and starts with its suite's name."""
+
+    __test__ = False  # not for pytest to collect
+
+    name: str
+    outcome: CaseOutcome
+    digest: str = ""  # hash of the case's output where it must equal the oracle's
+    message: str = ""  # what the suite said of it, when it did not pass
+
+
+class CaseTable(Frozen):
+    """All cases of a run. Passed ones are name -> digest only, for a suite may have 250,000 of them."""
+
+    passed: dict[str, str] = Field(default_factory=dict)
+    others: dict[str, TestCase] = Field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.passed) + len(self.others)
+
+    def counts(self) -> dict[CaseOutcome, int]:
+        """Number of cases by outcome; sums up to ``len(self)``."""
+        total = {CaseOutcome.PASS: len(self.passed)}
+        for case in self.others.values():
+            total[case.outcome] = total.get(case.outcome, 0) + 1
+        return total
+
+
+class Source(Frozen):
+    """One pinned upstream archive. ``sha256`` decides; the places are tried until one has it."""
+
+    version: str
+    filename: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int
+    urls: tuple[str, ...] = ()  # upstream
+    pool: str = ""  # path below the Debian archive's base URL, from the user's own apt configuration
+
+
+class Usage(Frozen):
+    """What something cost. ``peak_kib`` is the largest resident set of one process in it."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_kib: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            seconds=self.seconds + other.seconds,
+            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+            peak_kib=max(self.peak_kib, other.peak_kib),
+        )
+
+
+class Fault(Frozen):
+    """One thing that went wrong in a call of the compiler under test."""
+
+    reason: Reason
+    unit: str  # the call's main source file or output, as the build named it
+    message: str  # the first telling line, with file and line where the compiler gave them
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+
+
+class StepResult(Frozen):
+    """One step by one compiler. ``reason`` is None exactly when ``ok``."""
+
+    step: Step
+    ok: bool
+    reason: Reason | None = None
+    message: str = ""  # the first error line
+    usage: Usage = Usage()
+    log: str = ""  # path of the step's log, relative to the state folder
+    faults: tuple[Fault, ...] = ()
+    cases: CaseTable = CaseTable()
+    suites: dict[str, float] = Field(default_factory=dict)  # suite -> wall seconds, for time limits
+
+
+class Leak(Frozen):
+    """A unit that another compiler than the one under test made, or may have made."""
+
+    unit: str
+    how: str  # e.g. "gcc on PATH", "the candidate ran /usr/lib/gcc/…/cc1", "object says GCC: (Debian …)"
+    command: tuple[str, ...] = ()
+
+
+class Provenance(Frozen):
+    """Who made the objects of a run, from the driver's log."""
+
+    units: int = 0  # C sources compiled for the target
+    candidate: int = 0
+    oracle: int = 0  # routed there on purpose (mix)
+    host: int = 0  # for the build machine, by the oracle, as declared
+    assembled: int = 0
+    linked: int = 0
+    probes: int = 0
+    leaks: tuple[Leak, ...] = ()
+    slowest_seconds: float = 0.0  # the longest single call, for time limits
+    notes: tuple[str, ...] = ()  # e.g. "preprocessed by gcc"
+    mixed: tuple[str, ...] = ()  # with --mix: the units that went to the candidate
+
+
+class CompilerInfo(Frozen):
+    """A compiler as a result names it."""
+
+    name: str
+    family: str
+    version: str
+    fingerprint: str
+    command: tuple[str, ...]
+    engine: str = ""  # the known compiler proper that runs behind it, e.g. /usr/lib/gcc/…/cc1
+
+
+class RunResult(Frozen):
+    """One compiler's way through the steps of a cell."""
+
+    compiler: CompilerInfo
+    steps: tuple[StepResult, ...] = ()
+    provenance: Provenance = Provenance()
+    configuration: dict[str, str] = Field(default_factory=dict)  # generated file -> its text
+    sandbox: str = "bubblewrap"
+
+    @property
+    def usage(self) -> Usage:
+        """The sum over the steps."""
+        return sum((step.usage for step in self.steps), Usage())
+
+    def step(self, which: Step) -> StepResult | None:
+        """The result of one step, or None where it was not reached."""
+        return next((step for step in self.steps if step.step == which), None)
+
+    @property
+    def failed(self) -> StepResult | None:
+        """The first step that did not pass."""
+        return next((step for step in self.steps if not step.ok), None)
+
+    @property
+    def cases(self) -> CaseTable:
+        """The test step's cases; empty where it was not reached."""
+        test = self.step(Step.TEST)
+        return test.cases if test else CaseTable()
+
+
+class VerdictKind(StrEnum):
+    """What a cell came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    FLAKY = "flaky"
+    BROKEN = "broken"
+    SKIP = "skip"
+    ERROR = "error"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the same fingerprint need not be run again."""
+        return self in (VerdictKind.PASS, VerdictKind.FAIL)
+
+
+class Difference(Frozen):
+    """A case that the oracle passes and the candidate does not."""
+
+    name: str
+    oracle: CaseOutcome
+    candidate: CaseOutcome
+    message: str = ""
+
+
+class Verdict(Frozen):
+    """A candidate's run held against its oracle's."""
+
+    kind: VerdictKind
+    reason: Reason | None = None
+    step: Step | None = None
+    message: str = ""
+    faults: tuple[Fault, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    compared: int = 0  # cases that both ran and whose outcomes were held against each other
+    both_fail: tuple[str, ...] = ()  # cases the oracle fails too
+    extra: tuple[str, ...] = ()  # cases only the candidate ran
+    notes: tuple[str, ...] = ()
+
+
+class Mix(Frozen):
+    """A share of the units for the candidate, the rest for the oracle: by chance, or by file patterns."""
+
+    percent: float = 100.0
+    seed: int = 0
+    files: tuple[str, ...] = ()  # fnmatch patterns over unit names; where given, percent does not count
+
+
+class CellId(Frozen):
+    """project@version × arch × candidate × depth, and what makes a cell of its own."""
+
+    project: str
+    version: str
+    arch: str
+    candidate: str
+    depth: Depth
+    accommodate: bool = False
+    mix: Mix | None = None
+
+    def __str__(self) -> str:
+        extras = (" accommodated" if self.accommodate else "") + (
+            f" mix={'list' if self.mix.files else f'{self.mix.percent:g}%'}#{self.mix.seed}" if self.mix else ""
+        )
+        return f"{self.project}@{self.version} {self.arch} {self.candidate} {self.depth}{extras}"
+
+
+class ConfigurationDifference(Frozen):
+    """A line of the generated configuration that the candidate's build has otherwise than the oracle's."""
+
+    file: str
+    oracle: str  # the line, "" where it has none
+    candidate: str
+
+
+class CellResult(Frozen):
+    """One finished cell. Case tables stay in files of their own; ``counts`` sums the candidate's up."""
+
+    schema_version: int = SCHEMA
+    cell: CellId
+    fingerprint: str
+    verdict: Verdict
+    candidate: RunResult | None = None
+    oracle: RunResult | None = None
+    configuration_differences: tuple[ConfigurationDifference, ...] = ()
+    accommodations: tuple[str, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict)
+    confirmed: bool = False  # a red cell that was red again in a fresh folder
+    cached: bool = False
+    started: str = ""
+    seconds: float = 0.0
+    run: str = ""
+    folder: str = ""  # logs, reproduce.sh and cases, relative to the state folder
+
+
+class MatrixResult(Frozen):
+    """The cells of one run; ``totals`` adds up to ``len(cells)``."""
+
+    schema_version: int = SCHEMA
+    run: str
+    started: str
+    seconds: float
+    cells: tuple[CellResult, ...]
+
+    @property
+    def totals(self) -> dict[VerdictKind, int]:
+        """Number of cells by verdict, every verdict named."""
+        return {kind: sum(1 for cell in self.cells if cell.verdict.kind == kind) for kind in VerdictKind}

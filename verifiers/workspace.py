@@ -1,0 +1,291 @@
+"""One compiler's work folder for one cell: what a recipe's steps get to work with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from compiler.arches import Arch
+from compiler.model import Compiler
+from verifiers.archive import extract
+from verifiers.compare import COMPLETED
+from verifiers.errors import InfrastructureError
+from verifiers.fetch import Fetcher
+from verifiers.limits import Limits
+from verifiers.process import Completed
+from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
+from verifiers.results import CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
+from verifiers.sandbox import Mount, Sandbox
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SLOWER = 20.0
+"""How many times the oracle's time a candidate's step may take: unoptimised code is slow, a hang is slower."""
+
+
+class StepFailed(Exception):
+    """A step's command failed; carries what is known, for the engine to blame the right side."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class PatchFailed(InfrastructureError):
+    """A patch does not apply to the source it is pinned for."""
+
+    reason = Reason.PLUGIN_ERROR
+    msg = "patch {file} does not apply to {project} {version}: {detail}; mend its version range"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that a step ran, for ``reproduce.sh``."""
+
+    step: Step
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+
+
+@dataclass
+class Workspace:
+    """Paths as the sandbox sees them, and the commands to run there. One at a time a step uses it."""
+
+    recipe: Recipe
+    source: Source
+    arch: Arch
+    compiler: Compiler
+    depth: Depth
+    jobs: int
+    root: Path  # the work folder on the host
+    tree: Path  # the driver's tree on the host
+    logs: Path  # folder of this run's logs
+    label: str  # prefix of log names: oracle, candidate, confirm
+    sandbox: Sandbox
+    fetcher: Fetcher
+    limits: Limits
+    mounts: Sequence[Mount] = ()
+    accommodations: tuple[Accommodation, ...] = ()
+    only_suites: frozenset[str] | None = None  # a confirming run repeats these alone
+    oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
+    usage: Usage = Usage()  # of the current step
+    suite_seconds: dict[str, float] = field(default_factory=dict)
+    cases: CaseTable = CaseTable()
+    step: Step = Step.FETCH
+    commands: list[Command] = field(default_factory=list)
+    last_sandbox_time: float = 0.0
+    in_sandbox: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def src(self) -> str:
+        """The project's source tree."""
+        return f"{self.sandbox.work}/src"
+
+    @property
+    def build(self) -> str:
+        """The folder that the project is built in."""
+        return f"{self.sandbox.work}/build"
+
+    @property
+    def cc(self) -> str:
+        """The compiler under test, as builds must call it."""
+        return f"{self.sandbox.tree}/bin/cc"
+
+    @property
+    def host_cc(self) -> str:
+        """The compiler for programs that run during the build."""
+        return f"{self.sandbox.tree}/bin/host-cc"
+
+    def host_path(self, inside: str) -> Path:
+        """Where a path below the work folder lies on the host."""
+        return self.root / os.path.relpath(inside, self.sandbox.work)
+
+    @property
+    def patches(self) -> list[Patch]:
+        """The recipe's patches for this version."""
+        return [patch for patch in self.recipe.patches if fnmatchcase(self.source.version, patch.versions)]
+
+    @property
+    def log(self) -> Path:
+        """The current step's log."""
+        return self.logs / f"{self.label}-{self.step}.log"
+
+    def begin(self, step: Step) -> None:
+        """Start a step: its own log and its own account of what it costs."""
+        self.step = step
+        self.usage = Usage()
+        self.suite_seconds = {}
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.write_bytes(b"")
+
+    def run(
+        self,
+        *argv: str,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
+        check: bool = True,
+    ) -> Completed:
+        """Run a command in the sandbox, its output appended to the step's log; raise StepFailed when it fails.
+
+        ``cwd`` is an inside path (default: the build folder). ``seconds`` overrides the step's time limit.
+        """
+        with self.log.open("ab") as log:
+            log.write(f"$ {' '.join(argv)}\n".encode())
+            log.flush()
+            done = self._run(argv, cwd, env or {}, log, seconds or self._allowed(self.step, self.limits.seconds))
+        self.usage = self.usage + done.usage
+        if check:
+            self._check(argv, done)
+        return done
+
+    def unpack(self) -> None:
+        """Fetch the pinned archive and lay its tree at ``src``, patched, owned by the sandbox's user."""
+        archive = self.fetcher.get(self.source)
+        target = self.host_path(self.src)
+        staging = self.root / "unpack"
+        top = extract(archive, staging)
+        if target.exists():
+            shutil.rmtree(target)
+        top.rename(target)
+        if staging.exists():
+            shutil.rmtree(staging)
+        self.sandbox.own(self.root)
+        for patch in self.patches:
+            self._patch(patch.file)
+
+    def run_suites(self, suites: Sequence[Suite]) -> None:
+        """Run test commands side by side within ``jobs`` and collect their cases."""
+        wanted = [each for each in suites if self.only_suites is None or each.name in self.only_suites]
+        with ThreadPoolExecutor(max_workers=max(1, self.jobs)) as pool:
+            for table in pool.map(self._run_suite, wanted):
+                self.cases = CaseTable(
+                    passed={**self.cases.passed, **table.passed}, others={**self.cases.others, **table.others}
+                )
+
+    def _run_suite(self, suite: Suite) -> CaseTable:
+        output = self.logs / f"{self.label}-test-{suite.name.replace('/', '-')}.log"
+        started = time.monotonic()
+        with output.open("wb") as log:
+            done = self._run(suite.argv, suite.cwd, suite.env, log, self._allowed(suite.name, suite.seconds))
+        if done.stopped and done.stopped not in (Reason.STEP_TIMEOUT, Reason.OUTPUT_LIMIT):
+            raise StepFailed(done.stopped, f"{suite.name}: {done.detail}")
+        with self._lock:
+            self.usage = self.usage + done.usage
+            self.suite_seconds[suite.name] = time.monotonic() - started
+        with output.open("rb") as lines:
+            return collect(suite, lines, done, self.recipe.canonical)
+
+    def _allowed(self, name: str, floor: float) -> float:
+        return max(floor, _SLOWER * self.oracle_seconds.get(name, 0.0))
+
+    def _run(
+        self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: object, seconds: float
+    ) -> Completed:
+        with self._lock:
+            self.commands.append(Command(self.step, tuple(argv), cwd or self.build, dict(env)))
+            self.in_sandbox += 1
+        try:
+            return self.sandbox.run(
+                argv,
+                cwd=cwd or self.build,
+                env={**self.environment, **env},
+                log=log,  # type: ignore[arg-type]
+                limits=replace(self.limits, seconds=seconds),
+                mounts=self.mounts,
+            )
+        finally:
+            with self._lock:
+                self.in_sandbox -= 1
+                self.last_sandbox_time = time.monotonic()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a step's commands find set; nothing of the caller's own environment."""
+        extra = {key: value for each in self.accommodations for key, value in each.env.items()}
+        return {
+            "PATH": f"{self.sandbox.tree}/fallback:{PATH}",
+            "HOME": f"{self.sandbox.work}/home",
+            "TMPDIR": "/tmp" if self.sandbox.work == "/cell" else f"{self.sandbox.work}/tmp",
+            "USER": "builder",
+            "LOGNAME": "builder",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "TERM": "dumb",
+            "CC": self.cc,
+            "CC_FOR_BUILD": self.host_cc,
+            "HOSTCC": self.host_cc,
+            **extra,
+        }
+
+    def _check(self, argv: Sequence[str], done: Completed) -> None:
+        if done.stopped:
+            raise StepFailed(done.stopped, done.detail)
+        if done.exit == 0:
+            return
+        how = f"exit status {done.exit}" if done.exit is not None else f"signal {done.signal}"
+        reason = Reason.CONFIGURE_FAILED if self.step is Step.CONFIGURE else Reason.BUILD_FAILED
+        raise StepFailed(reason, f"{' '.join(argv)[:200]}: {how}")
+
+    def _patch(self, file: Path) -> None:
+        copy = self.root / "home" / file.name
+        shutil.copyfile(file, copy)
+        self.sandbox.own(copy)
+        done = self.run(
+            "patch", "-p1", "--forward", "-i", f"{self.sandbox.work}/home/{file.name}", cwd=self.src, check=False
+        )
+        if done.exit != 0:
+            raise PatchFailed(
+                file=file, project=self.recipe.name, version=self.source.version, detail=f"exit status {done.exit}"
+            )
+
+
+def collect(suite: Suite, lines: object, done: Completed, canonical: Callable[[str], str]) -> CaseTable:
+    """The cases of one suite's output, named in full, and the case that says how the command itself ended.
+
+    A name that occurs again gets ``#2``, ``#3`` … in order, so that no case hides another.
+    """
+    passed: dict[str, str] = {}
+    others: dict[str, TestCase] = {}
+    seen: dict[str, int] = {}
+    prefix = suite.name + "/"
+    for case in suite.parse(lines):  # type: ignore[arg-type]
+        name = canonical(prefix + case.name)
+        times = seen.get(name, 0) + 1
+        seen[name] = times
+        if times > 1:
+            name = f"{name}#{times}"
+        if case.outcome is CaseOutcome.PASS:
+            passed[name] = case.digest
+        else:
+            others[name] = case.model_copy(update={"name": name})
+    outcome, message = _ending(done)
+    name = suite.name + COMPLETED
+    if outcome is CaseOutcome.PASS:
+        passed[name] = ""
+    else:
+        others[name] = TestCase(name=name, outcome=outcome, message=message)
+    return CaseTable(passed=passed, others=others)
+
+
+def _ending(done: Completed) -> tuple[CaseOutcome, str]:
+    if done.stopped is Reason.STEP_TIMEOUT:
+        return CaseOutcome.TIMEOUT, done.detail
+    if done.stopped:
+        return CaseOutcome.FAIL, done.detail
+    # a shell in between turns a signal S into exit status 128+S
+    signal = done.signal or (done.exit - 128 if done.exit and 128 < done.exit < 160 else None)
+    if signal:
+        return CaseOutcome.CRASH, f"died of signal {signal}"
+    if done.exit != 0:
+        return CaseOutcome.FAIL, f"exit status {done.exit}"
+    return CaseOutcome.PASS, ""
