@@ -1,0 +1,1 @@
+"""Compilers and targets: families and arches as data, discovery, fingerprints, the driver."""

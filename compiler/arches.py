@@ -36,6 +36,10 @@ class Arch(Frozen):
         """Whether this machine runs its programs without an emulator and without a sysroot."""
         return platform.machine() == self.machine
 
+    def makes(self, elf_machine: int, bits: int) -> bool:
+        """Whether an ELF file of that machine and width is one of its own."""
+        return (self.elf_machine, self.bits) == (elf_machine, bits)
+
     @property
     def needs_emulator(self) -> bool:
         """Whether its programs need the emulator here."""

@@ -16,10 +16,11 @@ from compiler.libraries import library
 from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 
 # Folders that are nobody's compiler, whatever a compiler answers.
-_NOT_TREES = frozenset(
-    "/ /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include "
-    "/usr/local/share /lib /lib64 /bin /etc /var /opt /home /root /tmp /srv /mnt /media /run /boot /work".split()
-)
+_WIDE_FOLDERS = """
+/ /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
+/usr/local/share /lib /lib64 /bin /etc /var /opt /home /root /tmp /srv /mnt /media /run /boot
+"""
+_NOT_TREES = frozenset(_WIDE_FOLDERS.split())
 _NEVER = ("/proc/", "/sys/", "/dev/", "/run/")
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/")
 _MOST = 400  # files found behind one command by following
@@ -52,8 +53,9 @@ def files_behind(
     finder = _Finder(path)
     command = interview.command
     finder.follow(command[0])
-    for word in command[1:]:
-        finder.argument(word)
+    for index, word in enumerate(command[1:]):
+        if index >= len(family.subcommand):
+            finder.argument(word)
     for given in also:
         finder.add(given)
     for question in family.files:
@@ -101,7 +103,7 @@ class _Finder:
                 self.follow(found)
 
     def argument(self, word: str) -> None:
-        """A fixed argument: an option's file (``-specs=/x``, ``-B/x``, ``@/x``) or a further program (``ccache gcc``)."""
+        """A fixed argument: an option's file (``-specs=/x``, ``-B/x``, ``@/x``) or a program (``ccache gcc``)."""
         found = re.search(r"(?:^|[=@,]|^-[A-Za-z]+)(/.*)$", word)
         if found:
             self.add(found[1])
@@ -129,9 +131,9 @@ class _Finder:
         body = "\n".join(lines)
         for path in set(re.findall(r"(?<![\w.$})/-])/[\w.+@%/-]+", body)):
             if os.path.isfile(path):
-                if os.access(path, os.X_OK) or path.endswith(TELLING_SUFFIXES) or ".so." in path:
-                    if os.path.basename(path) not in ORDINARY_COMMANDS:
-                        self.follow(path)
+                telling = os.access(path, os.X_OK) or path.endswith(TELLING_SUFFIXES) or ".so." in path
+                if telling and os.path.basename(path) not in ORDINARY_COMMANDS:
+                    self.follow(path)
             elif not os.path.exists(path) and not _outside(path):
                 self.behind.absent.add(path)
         for word in set(re.findall(r"(?<![\w./+-])[A-Za-z_][\w.+-]*", body)) - ORDINARY_COMMANDS:

@@ -68,7 +68,7 @@ class CompilerNotExecutable(UsageError):
 class CompilerWrongArchitecture(UsageError):
     """An ELF program for another machine, and no emulator is registered for it."""
 
-    msg = "the compiler {path} is a program for {machine}, and this machine ({host}) cannot run it; give a build for {host}"
+    msg = "the compiler {path} is a program for {machine}, which this machine cannot run; give a build for {host}"
 
 
 class CompilerCannotStart(UsageError):

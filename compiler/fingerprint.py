@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def tree(folder: str) -> tuple[list[str], list[str]]:
-    """The sub-folders (itself first) and the files of a folder, as absolute paths in a fixed order; links not followed."""
+    """The sub-folders (itself first) and the files of a folder, absolute, in a fixed order; links not followed."""
     folders, files = [folder], []  # type: list[str], list[str]
     for each in folders:
         try:
@@ -87,7 +87,7 @@ class Digests:
         """The digest of a file's content or of a folder's (relative path, content) list; "" where there is nothing."""
         if os.path.isdir(path):
             return self._of_tree(path)
-        return self._remembered(path, list(stamp(path)), lambda: _content(path))
+        return self._remembered(path, list(stamp(path)), lambda: _content(os.path.realpath(path)))
 
     def _of_tree(self, folder: str) -> str:
         files = tree(folder)[1]
@@ -104,12 +104,11 @@ class Digests:
 
         return self._remembered(folder, [key], whole)
 
-    def _remembered(self, path: str, times: list[object], compute: object) -> str:
+    def _remembered(self, path: str, times: Sequence[object], compute: Callable[[], str]) -> str:
         known = self._known.get(path)
-        if isinstance(known, list) and known[:-1] == times and isinstance(known[-1], str):
+        if isinstance(known, list) and known[:-1] == [*times] and isinstance(known[-1], str):
             return known[-1]
-        digest = compute()  # type: ignore[operator]
-        assert isinstance(digest, str)
+        digest = compute()
         self._known[path], self._changed = [*times, digest], True
         return digest
 
@@ -135,8 +134,8 @@ def _content(path: str) -> str:
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):
-            behind = _content(os.path.realpath(path)) if os.path.isfile(path) else ""
-            return f"-> {os.readlink(path)} {behind}" if not os.path.isabs(path) else behind or os.readlink(path)
+            real = os.path.realpath(path)
+            return f"-> {os.readlink(path)} {_content(real) if os.path.isfile(real) else ''}"
         if not stat.S_ISREG(found.st_mode):
             return "special"
         with open(path, "rb") as file:

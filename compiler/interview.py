@@ -29,6 +29,7 @@ class Interview:
 
     command: tuple[str, ...]
     runner: Runner
+    env: tuple[str, ...] = ()  # NAME=VALUE
     hung: int = 0
     unreachable: bool = False  # it exists but could not be started from here, e.g. below a 0700 folder
     _answers: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Interview:
         if argv not in self._answers:
             if self.hung >= _PATIENCE or self.unreachable:
                 return TOOK_TOO_LONG, ""
-            self._answers[argv] = answer = self.runner(argv)
+            self._answers[argv] = answer = self.runner(("/usr/bin/env", *self.env, *argv) if self.env else argv)
             self.hung += answer[0] == TOOK_TOO_LONG
             self.unreachable = answer[0] in (CANNOT_START, NOT_FOUND)
         return self._answers[argv]
@@ -61,24 +62,32 @@ class Interview:
         code, text = self.ask(("-dM", "-E", "-x", "c", "/dev/null"))
         return frozenset(re.findall(r"^#\s*define\s+(\w+)", text, re.MULTILINE)) if code == 0 else frozenset()
 
-    def family(self) -> Family:
-        """The family it belongs to; ``generic`` where its own words and its macros do not agree on one."""
-        said = "\n".join(self.ask((word,))[1] for word in ("--version",))
+    def family(self, given: Family | None = None) -> Family:
+        """The family it belongs to; ``generic`` where its own words and its macros do not agree on one.
+
+        Completes the command where the family's program is a C compiler by a subcommand only.
+        """
+        real = Path(self.command[0]).resolve().name
+        for each in [given] if given else families().values():
+            lacking = each.subcommand and self.command[1:2] != each.subcommand[:1]
+            if lacking and (given or (_named(each, real) and self.version(each))):
+                self.command = (self.command[0], *each.subcommand, *self.command[1:])
+        return given or self._recognised(real)
+
+    def _recognised(self, real: str) -> Family:
+        said = self.ask(("--version",))[1]
         if not re.search(r"\d", said):
             said += "\n" + self.ask(("-v",))[1]
         fitting = [each for each in families().values() if each.detect.says and _says(each, said)]
         if not fitting:
             return families()["generic"]
         macros = self.macros()
-        real = Path(self.command[0]).resolve().name
         # Those that ask for more come first: zig is a clang of a certain name.
         for each in sorted(fitting, key=lambda one: not one.detect.files):
             detect = each.detect
-            if detect.files and not any(fnmatch(real, pattern) for pattern in detect.files):
+            if detect.files and not (_named(each, real) and self.version(each)):
                 continue
             if macros and not (macros.issuperset(detect.macros) and macros.isdisjoint(detect.without)):
-                continue
-            if detect.files and not self.version(each):
                 continue
             return each
         return families()["generic"]
@@ -88,6 +97,10 @@ class Interview:
         _, text = self._run(("/bin/sh", "-c", _MAKE_OBJECT, "sh", *self.command))
         found = re.search(r"^BEGIN\n([0-9a-f \n]*)^END$", text, re.MULTILINE)
         return parse_elf(bytes.fromhex(found[1])) if found else None
+
+
+def _named(family: Family, real: str) -> bool:
+    return any(fnmatch(real, pattern) for pattern in family.detect.files)
 
 
 def _says(family: Family, said: str) -> bool:

@@ -9,7 +9,17 @@ from functools import cache
 from compiler.elf import Elf
 
 # The C library is the machine's, for every compiler alike.
-_C_LIBRARY = ("libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so", "libresolv.so", "ld-", "linux-")
+_C_LIBRARY = (
+    "libc.so",
+    "libm.so",
+    "libdl.so",
+    "libpthread.so",
+    "librt.so",
+    "libutil.so",
+    "libresolv.so",
+    "ld-",
+    "linux-",
+)
 _ALWAYS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 
@@ -32,7 +42,7 @@ def library(name: str, wanted_by: Elf, origin: str) -> str | None:
 def _folders() -> tuple[str, ...]:
     """The folders of /etc/ld.so.conf."""
     found = []
-    for path in sorted(glob.glob("/etc/ld.so.conf.d/*.conf")) + ["/etc/ld.so.conf"]:
+    for path in (*sorted(glob.glob("/etc/ld.so.conf.d/*.conf")), "/etc/ld.so.conf"):
         try:
             with open(path, encoding="utf-8") as file:
                 found += [line.strip() for line in file if line.startswith("/")]

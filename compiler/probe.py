@@ -32,7 +32,9 @@ def unprivileged(environ: Mapping[str, str] | None = None, seconds: float = SECO
 def _run(argv: Sequence[str], extra: Mapping[str, str], seconds: float) -> tuple[int, str]:
     root = os.geteuid() == 0
     # As root, TMPDIR may lie in a folder that the unprivileged user cannot enter.
-    with tempfile.TemporaryDirectory(prefix="ccverify-", dir="/tmp" if root else None, ignore_cleanup_errors=True) as own:
+    with tempfile.TemporaryDirectory(
+        prefix="ccverify-", dir="/tmp" if root else None, ignore_cleanup_errors=True
+    ) as own:
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": own, "TMPDIR": own, "LC_ALL": "C", **extra}
         # prlimit, not preexec_fn: that is not safe where other threads run.
         prlimit = shutil.which("prlimit")

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compiler.driver import DriverLimits
 from verifiers import instrument
 from verifiers.compare import compare, settle
 from verifiers.configdiff import configuration_differences
@@ -20,6 +21,7 @@ from verifiers.plan import Plan
 from verifiers.reproduce import script
 from verifiers.results import (
     CellResult,
+    CompilerInfo,
     Reason,
     RunResult,
     Step,
@@ -45,6 +47,7 @@ class Engine:
     manager: Manager
     driver: Path
     limits: Limits
+    call_limits: DriverLimits
     run: str
     sandbox: str = "bubblewrap"
     jobs: int = 1
@@ -117,7 +120,7 @@ class _Runs:
     def verdict(self) -> Verdict:
         may_miss = self._plan.recipe.may_miss
         self.oracle = self._baseline()
-        if self.oracle.failed or not self.oracle.cases.passed:
+        if self.oracle.failed or not len(self.oracle.cases):
             return compare(None, self.oracle, may_miss)
         self.candidate = self._go("candidate")
         first = compare(self.candidate, self.oracle, may_miss)
@@ -137,7 +140,7 @@ class _Runs:
             if not self._engine.fresh and (known := store.baseline(key)):
                 return known
             result = self._go("oracle")
-            if not result.failed and result.cases.passed:
+            if not result.failed and len(result.cases):
                 store.keep_baseline(key, result)
         return result
 
@@ -149,7 +152,7 @@ class _Runs:
         except BaseException:
             folder.remove()
             raise
-        if result.failed and not result.failed.reason is Reason.INTERRUPTED:
+        if result.failed and result.failed.reason is not Reason.INTERRUPTED:
             folder.keep()
         else:
             folder.remove()
@@ -186,19 +189,18 @@ class _Run:
     ) -> None:
         self._plan, self._engine, self._role = plan, engine, role
         self._compiler = plan.oracle if role == "oracle" else plan.candidate
-        self._mix = None if role == "oracle" else plan.id.mix
         cell, tree = folder.path / "cell", folder.path / "ccverify"
-        for path in (cell, tree, *(cell / name for name in ("build", "home", "tmp"))):
-            path.mkdir()
-        sandbox = sandbox_for(engine.sandbox, cell, tree)
+        sandbox = sandbox_for(engine.sandbox, cell)
         self._instrument = instrument.Instrument(
             tree=tree,
+            work=cell,
             driver=engine.driver,
             sandbox=sandbox,
             plan=plan,
             compiler=self._compiler,
-            mix=self._mix,
+            mix=None if role == "oracle" else plan.id.mix,
             limits=engine.limits,
+            call_limits=engine.call_limits,
             slowest=oracle.provenance.slowest_seconds if oracle else 0.0,
         )
         self._calibration = self._instrument.calibrate(engine.state.cache)
@@ -210,7 +212,7 @@ class _Run:
             depth=plan.id.depth,
             jobs=engine.jobs,
             root=cell,
-            tree=tree,
+            tree=self._instrument.inside,
             logs=logs,
             label=role,
             sandbox=sandbox,
@@ -221,7 +223,6 @@ class _Run:
             only_suites=suites,
             oracle_seconds=_needed(oracle),
         )
-        sandbox.own(cell)
 
     def go(self) -> RunResult:
         steps: list[StepResult] = []
@@ -248,8 +249,9 @@ class _Run:
         )
 
     @property
-    def _info(self):  # type: ignore[no-untyped-def]
-        return self._compiler.info(self._plan.arch.name, self._calibration.engine)
+    def _info(self) -> CompilerInfo:
+        info = self._compiler.info(self._plan.arch.name)
+        return info.model_copy(update={"engine": ", ".join(self._calibration.engines)})
 
     def _step(self, step: Step) -> StepResult:
         work = self._work
@@ -258,7 +260,8 @@ class _Run:
         clock = time.monotonic()
         returned = self._guarded(step)
         seconds = time.monotonic() - clock
-        faults = self._instrument.faults(step)
+        ok = isinstance(returned, StepResult) and returned.ok
+        faults = self._instrument.faults(step, ok)
         log = self._engine.state.relative(work.log)
         if isinstance(returned, StepResult):
             usage = work.usage.model_copy(update={"seconds": seconds})

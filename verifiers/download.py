@@ -121,11 +121,11 @@ class Transfer:
         headers = {"User-Agent": "ccverify", "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
-        request = urllib.request.Request(bare, headers=headers)
-        if login:
-            request.add_unredirected_header("Authorization", "Basic " + b64encode(login.encode()).decode())
         handlers = [urllib.request.ProxyHandler(dict(self.proxies))] if self.proxies is not None else []
         try:
+            request = urllib.request.Request(bare, headers=headers)
+            if login:
+                request.add_unredirected_header("Authorization", "Basic " + b64encode(login.encode()).decode())
             opened = urllib.request.build_opener(*handlers).open(request, timeout=self.timeout)
             return cast(_Answer, opened)
         except urllib.error.HTTPError as error:
@@ -156,6 +156,7 @@ class Transfer:
             if done > (total or _LARGEST):
                 raise PlaceFailed(f"it sent more than the {total or _LARGEST:,} bytes that are due")
             file.write(chunk)
+            file.flush()  # runs that wait for this one look at the part's size
         if self.progress:
             self.progress(done, total)
         return done
@@ -167,9 +168,8 @@ def shown(url: str) -> str:
 
 
 def _without_login(url: str) -> tuple[str, str]:
-    parts = urllib.parse.urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    return (parts._replace(netloc=host).geturl(), urllib.parse.unquote(login)) if at else (url, "")
+    found = re.match(r"([\w+.-]+://)([^/?#]*)@", url)
+    return (found[1] + url[found.end() :], urllib.parse.unquote(found[2])) if found else (url, "")
 
 
 def _announced(answer: _Answer, start: int) -> int:

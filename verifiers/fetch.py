@@ -16,7 +16,6 @@ import os
 import shutil
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -231,8 +230,7 @@ class _Memory:
 
 def _base(url: str) -> str:
     """Whom a URL belongs to, without a login."""
-    parts = urllib.parse.urlsplit(shown(url))
-    return f"{parts.scheme}://{parts.netloc}"
+    return "/".join(shown(url).split("/")[:3])
 
 
 def _record(path: Path) -> Path:

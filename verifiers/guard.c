@@ -10,8 +10,8 @@
  *  - everything ends when ARGV does, or when the control pipe -c is written to or closed: the parent died;
  *  - the privileges that mounting took are dropped here, just before ARGV, and its environment (read from -e,
  *    NUL-separated) never reaches a privileged program: LD_LIBRARY_PATH may name a folder of the candidate's.
- * The result goes to -r, as one line: "exit|signal N user_us system_us maxrss_kib". 127/126 and a line on stderr when ARGV
- * cannot be run, as a shell does. Exits 0 when it reported, 125 when it could not start.
+ * Lines to -r: "started"; "failed" when the way to ARGV could not be prepared (the reason is on stderr); at the end
+ * "exit|signal N user_us system_us maxrss_kib". N is 127 or 126, as with a shell, when ARGV cannot be run.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -39,8 +39,13 @@ static const struct { const char *name; int resource; } LIMITS[] = {
     {"core", RLIMIT_CORE}, {"data", RLIMIT_DATA}, {"file", RLIMIT_FSIZE}, {"processes", RLIMIT_NPROC},
 };
 
+static int reporting = -1;
+
+/* Also before ARGV in the child, where the report is still open: it cannot be forged by what runs later. */
 static void die(const char *what, const char *which)
 {
+    if (reporting >= 0)
+        dprintf(reporting, "failed\n");
     dprintf(2, "ccverify: sandbox: %s %s: %s\n", what, which, strerror(errno));
     _exit(125);
 }
@@ -221,17 +226,17 @@ static void end_all(void)
     signal_descendants(SIGKILL);
 }
 
-static void report(int fd, int status)
+static void report(int status)
 {
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
-    dprintf(fd, "%s %d %lld %lld %ld\n", WIFSIGNALED(status) ? "signal" : "exit",
+    dprintf(reporting, "%s %d %lld %lld %ld\n", WIFSIGNALED(status) ? "signal" : "exit",
             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
             used.ru_utime.tv_sec * 1000000LL + used.ru_utime.tv_usec,
             used.ru_stime.tv_sec * 1000000LL + used.ru_stime.tv_usec, used.ru_maxrss);
 }
 
-static void watch(int control, int signals, int reporting, pid_t first)
+static void watch(int control, int signals, pid_t first)
 {
     struct pollfd fds[2] = {{signals, POLLIN, 0}, {control, POLLIN, 0}};
     int status = 0, ending = 0;
@@ -257,12 +262,12 @@ static void watch(int control, int signals, int reporting, pid_t first)
                 ending = 1;
         }
     }
-    report(reporting, status);
+    report(status);
 }
 
 int main(int argc, char **argv)
 {
-    int control = -1, reporting = -1, environment = -1, joined = 0, option;
+    int control = -1, environment = -1, joined = 0, option;
     long uid = -1;
     const char *folder = "/";
     char **limits = calloc(argc + 1, sizeof *limits), **next = limits;
@@ -303,6 +308,7 @@ int main(int argc, char **argv)
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         die("cannot make", "a signalfd");
+    dprintf(reporting, "started\n");
     pid_t first = fork();
     if (first < 0)
         die("cannot start", argv[0]);
@@ -311,6 +317,6 @@ int main(int argc, char **argv)
     close(0);
     close(1);
     close(2);
-    watch(control, signals, reporting, first);
+    watch(control, signals, first);
     return 0;
 }

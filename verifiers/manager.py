@@ -118,7 +118,7 @@ class Manager:
         recipes: dict[str, Recipe] = {}
         for implementation in self._pm.hook.ccverify_projects.get_hookimpls():
             try:
-                declared = list(implementation.function())
+                declared: list[object] = list(implementation.function())  # type: ignore[call-overload]
                 for recipe in declared:
                     if not isinstance(recipe, Recipe):
                         raise TypeError(f"ccverify_projects gave {recipe!r}, not a Recipe")

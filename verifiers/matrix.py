@@ -56,9 +56,13 @@ class Skipped:
 
 
 def choose(
-    choice: Choice, manager: Manager, oracle: Callable[[Arch], Compiler], conditions: dict[str, object]
+    choice: Choice,
+    manager: Manager,
+    oracle: Callable[[Arch], Compiler],
+    host: tuple[str, ...],
+    conditions: dict[str, object],
 ) -> Iterator[Plan | Skipped]:
-    """The cells of a choice, in the order they were named."""
+    """The cells of a choice, in the order they were named; ``host`` is the command for the build machine's programs."""
     for recipe, wanted in choice.recipes:
         version = wanted or recipe.sources[0].version
         try:
@@ -93,6 +97,7 @@ def choose(
                     arch=arch,
                     candidate=candidate,
                     oracle=oracle(arch),
+                    host=host,
                     recipe_digest=digest,
                     machine=machine,
                     conditions=conditions,
@@ -114,9 +119,7 @@ def run_matrix(cells: Sequence[Plan | Skipped], engine: Engine, done: Sequence[C
             results.append(_skip(cell, engine))
         else:
             results.append(run_cell(cell, engine))
-    matrix = MatrixResult(
-        run=engine.run, started=started, seconds=time.monotonic() - clock, cells=tuple(results)
-    )
+    matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=tuple(results))
     engine.manager.matrix_finished(matrix)
     return matrix
 

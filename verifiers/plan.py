@@ -30,6 +30,7 @@ class Plan:
     arch: Arch
     candidate: Compiler
     oracle: Compiler
+    host: tuple[str, ...]  # the compiler for programs that run during the build
     recipe_digest: str  # of the plugin's files and the framework's deciding ones
     machine: Mapping[str, str]  # Debian package -> version, of what a cell of this project uses
     conditions: Mapping[str, object]  # sandbox and limits

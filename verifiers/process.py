@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import select
 import subprocess
@@ -64,7 +65,7 @@ class Job:
     cwd: str
     guard: Path  # on the host
     inner_guard: str  # as seen behind the prefix
-    prefix: Sequence[str] = ()
+    prefix: Sequence[str] = ()  # starts with an absolute path
     uid: int | None = None  # to become, by the guard
     fds: Sequence[int] = ()  # to pass on
     hint: str = "or run with --sandbox none"  # the next step when the guard never reported
@@ -129,9 +130,9 @@ def _descriptor(log: BinaryIO) -> BinaryIO | int:
 def run(job: Job, *, log: BinaryIO, limits: Limits, folder: Path, group: Group, stdout: int | None = None) -> Completed:
     """Runs ``job`` to its end or a limit; nothing of it is left when this returns.
 
-    ``folder`` is the one whose disk is watched; ``group`` the control group to run in, possibly an empty one (its removal is the
-    caller's); ``stdout`` a descriptor for the command's stdout, which else goes to ``log`` as stderr does. Raises
-    ``SandboxFailed`` when the command was never started. Ctrl-C is a result, not an exception.
+    ``folder`` is the one whose disk is watched; ``group`` the control group to run in, possibly an empty one (its
+    removal is the caller's); ``stdout`` a descriptor for the command's stdout, which else goes to ``log`` as stderr does.
+    Raises ``SandboxFailed`` when the command was never started. Ctrl-C is a result, not an exception.
     """
     if is_interrupted():
         return Completed(None, None, Usage(), Reason.INTERRUPTED, "interrupted")
@@ -145,9 +146,7 @@ def run(job: Job, *, log: BinaryIO, limits: Limits, folder: Path, group: Group, 
 class _Run:
     """One run's descriptors and state."""
 
-    def __init__(
-        self, job: Job, log: BinaryIO, limits: Limits, folder: Path, group: Group, stdout: int | None
-    ) -> None:
+    def __init__(self, job: Job, log: BinaryIO, limits: Limits, folder: Path, group: Group, stdout: int | None) -> None:
         self.job, self.limits, self.group = job, limits, group
         self.open: set[int] = set()
         self.said, said = self._pipe()
@@ -301,11 +300,12 @@ class _Run:
             self.detail = self.detail or self.output.detail
 
     def _completed(self, seconds: float) -> Completed:
-        words = self.reported.split()
-        if len(words) != 5:
-            if self.stopped is None:
-                raise SandboxFailed(detail=_complaint(self.output.head), next=self.job.hint)
-            words = [b"signal", b"9", b"0", b"0", b"0"]  # it did not end by itself in time and was killed
+        lines = self.reported.splitlines()
+        if not self.stopped and (lines[:1] != [b"started"] or b"failed" in lines):
+            raise SandboxFailed(detail=_complaint(self.output.head), next=self.job.hint)
+        words = lines[-1].split() if lines else []
+        if len(words) != 5:  # the guard itself was killed, by us after its time or by somebody else
+            words = [b"signal", b"9", b"0", b"0", b"0"]
         number, user, system, peak = (int(word) for word in words[1:])
         cpu = max((user + system) / 1e6, self.group.cpu_seconds())
         usage = Usage(seconds=seconds, cpu_seconds=cpu, peak_kib=peak)
@@ -314,7 +314,8 @@ class _Run:
         if stopped is None and (words[0] == b"signal" or number != 0) and (why := self.disk.look()):
             stopped, detail = Reason.DISK_FULL, why
         if killed and not stopped:
-            detail = f"memory: {killed} process{'es' * (killed > 1)} killed at the limit of {self.limits.memory >> 20} MiB"
+            many = "process" if killed == 1 else "processes"
+            detail = f"memory: {killed} {many} killed at the limit of {self.limits.memory >> 20} MiB"
         if stopped:
             return Completed(None, None, usage, stopped, detail, killed)
         if words[0] == b"signal":
@@ -323,8 +324,6 @@ class _Run:
 
 
 def _grow(pipe: int) -> None:
-    import fcntl
-
     fcntl.fcntl(pipe, _SET_PIPE_SIZE, _CHUNK)
 
 
@@ -342,4 +341,5 @@ def _reap(process: subprocess.Popen[bytes]) -> None:
 
 def _complaint(head: bytes) -> str:
     lines = [line.strip() for line in head.decode(errors="replace").splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith(("bwrap:", "ccverify:"))), lines[-1] if lines else "no reason given")
+    ours = [line for line in lines if line.startswith(("bwrap:", "ccverify:"))]
+    return (ours or lines[-1:] or ["no reason given"])[0]

@@ -48,11 +48,11 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         label=work.label,
         packages=" ".join(plan.recipe.packages_for(plan.id.depth)),
         filename=shlex.quote(source.filename),
-        kept=shlex.quote(str(work.fetcher.path(source))),
+        kept=shlex.quote(str(work.fetcher.sources / source.sha256 / source.filename)),
         download=_download(plan),
         sha256=source.sha256,
         patches="".join(
-            f"patch -p1 -d \"$W/src\" < {shlex.quote(str(each.file))}  # {each.reason}\n" for each in work.patches
+            f'patch -p1 -d "$W/src" < {shlex.quote(str(each.file))}  # {each.reason}\n' for each in work.patches
         ),
         cc=shlex.quote(command),
         host=shlex.quote(host),
@@ -63,7 +63,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
     for step, commands in groupby(work.commands, key=lambda command: command.step):
         text += f"\n# {step}\n"
         for each in commands:
-            text += _line(each, work, "" if step is not Step.TEST else " || echo \"exit status $?\"")
+            text += _line(each, work, "" if step is not Step.TEST else ' || echo "exit status $?"')
     return text
 
 
@@ -73,7 +73,7 @@ def _download(plan: Plan) -> str:
     if plan.source.pool:
         lines.append(
             "[ -f \"$archive\" ] || for site in $(apt-get indextargets --format '$(SITE)' 2>/dev/null | sort -u); do\n"
-            f"  curl -fL -o \"$archive\" \"$site/{plan.source.pool}\" && break\n"
+            f'  curl -fL -o "$archive" "$site/{plan.source.pool}" && break\n'
             "done"
         )
     for url in plan.source.urls:
@@ -89,5 +89,5 @@ def _line(command: Command, work: Workspace, end: str) -> str:
 
 
 def _quoted(word: str, work: Workspace) -> str:
-    marked = word.replace(f"{work.sandbox.tree}/bin", "\0/bin").replace(work.sandbox.work, "\0")
+    marked = word.replace(f"{work.tree}/bin", "\0/bin").replace(work.sandbox.inside, "\0")
     return '"$W"'.join(shlex.quote(part) if part else "" for part in marked.split("\0")) or "''"

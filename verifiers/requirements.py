@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from collections.abc import Callable, Iterable, Sequence
 
 from compiler.arches import Arch
 from compiler.families import families
-from compiler.discovery import installed
+from compiler.choice import find_family
 from verifiers import packages
 from verifiers.config import Config
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth
 
+_ORACLE = "gcc"  # the family that a candidate is not to be where none is named
 FOR_TESTS = ("clang", "tcc")
 """Candidates that this project's own tests run besides the oracle."""
 
@@ -31,8 +34,13 @@ def of_candidates(asked: Sequence[str], config: Config) -> list[str]:
     known = families()
     if asked:
         named = [known[name] for name in asked if name in known and name not in config.compiler]
-        return [package for each in named if not installed(each) for package in each.packages]
-    return []
+        return [package for each in named if not find_family(each, os.environ) for package in each.packages]
+    if os.environ.get("CC") or config.default_compiler:
+        return []
+    candidates = [each for each in known.values() if each.preference and each.name != _ORACLE]
+    if any(find_family(each, os.environ) for each in candidates):
+        return []
+    return list(next((each.packages for each in candidates if each.packages), ()))
 
 
 def ensure(names: Iterable[str], install: bool, say: Callable[[str], None]) -> None:

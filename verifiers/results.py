@@ -98,6 +98,10 @@ class CaseOutcome(StrEnum):
     MISSING = "missing"  # only in comparisons: the oracle has the case, the candidate does not
 
 
+COMPLETED = "/completed"
+"""Suffix of the case that tells how a suite's own process ended; it is compared, but it is no test."""
+
+
 class TestCase(Frozen):
     """One case of a project's own suite. ``name`` is unique within a run and starts with its suite's name."""
 
@@ -116,13 +120,15 @@ class CaseTable(Frozen):
     others: dict[str, TestCase] = Field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.passed) + len(self.others)
+        """Number of tests: the suites' own endings are none."""
+        return sum(self.counts().values())
 
     def counts(self) -> dict[CaseOutcome, int]:
-        """Number of cases by outcome; sums up to ``len(self)``."""
-        total = {CaseOutcome.PASS: len(self.passed)}
-        for case in self.others.values():
-            total[case.outcome] = total.get(case.outcome, 0) + 1
+        """Number of tests by outcome; sums up to ``len(self)``."""
+        total = {CaseOutcome.PASS: sum(not name.endswith(COMPLETED) for name in self.passed)}
+        for name, case in self.others.items():
+            if not name.endswith(COMPLETED):
+                total[case.outcome] = total.get(case.outcome, 0) + 1
         return total
 
 

@@ -7,25 +7,31 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from compiler.arches import Arch, arch, arches, host_arch
-from compiler.discovery import Runner, oracle_for, resolve
-from compiler.driver import build_driver
+from compiler.discovery import oracle, resolve
+from compiler.driver import DriverLimits, build_driver
 from compiler.model import Compiler, distinct
 from verifiers import requirements
 from verifiers.cell import Engine
-from verifiers.config import Config, load_config
+from verifiers.config import Config, LimitsConfig, find_config, load_config
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
-from verifiers.limits import Limits
+from verifiers.limits import GIB, Limits
+from verifiers import process
 from verifiers.manager import Manager
-from verifiers.matrix import Choice, Skipped, choose, exit_code, run_matrix
-from verifiers.plan import Plan
+from verifiers.matrix import Choice, choose, exit_code, run_matrix
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth, Frozen, MatrixResult, Mix
 from verifiers.state import State, default_state
 from verifiers.store import Store
+
+
+STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048)
+COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
 
 
 class UnknownSandbox(UsageError):
@@ -56,8 +62,8 @@ class Session:
     """One call of the command: its configuration, its state folder and what it says."""
 
     def __init__(self, state: Path | None, config: Path | None, say: Callable[[str], None]) -> None:
-        self.config: Config = load_config(config)
-        self.state = State(state or self.config.state or default_state())
+        self.config: Config = load_config(find_config(config))
+        self.state = State(state or (Path(self.config.state) if self.config.state else default_state()))
         self._say = say
 
     def unfinished(self) -> tuple[str, Request] | None:
@@ -75,7 +81,7 @@ class Session:
             manager.register(listener, f"listener {number}")
         recipes = list(_recipes(manager, request.projects))
         targets = targets_of(request.arches)
-        sandbox = request.sandbox or self.config.sandbox
+        sandbox = request.sandbox or self.config.sandbox or "bubblewrap"
         if sandbox not in ("bubblewrap", "none"):
             raise UnknownSandbox(name=sandbox)
         needed = requirements.of_run([each for each, _ in recipes], targets, Depth(request.depth), sandbox)
@@ -83,34 +89,24 @@ class Session:
         requirements.ensure(needed, install, self._say)
         self.state.open()
         store = Store(self.state)
+        candidates = self._candidates(request.candidates, targets)
+        host = self._oracle(host_arch() or targets[0])
+        command = next(iter(host.commands.values()))
+        limits, call_limits = bounds(self.config.limits)
+        fetcher = Fetcher(self.state.sources, offline=request.offline, mirrors=self.config.fetch.mirrors, say=self._say)
         engine = Engine(
             state=self.state,
             store=store,
-            fetcher=Fetcher(self.state.sources, offline=request.offline, mirrors=self.config.fetch.mirrors),
+            fetcher=fetcher,
             manager=manager,
-            driver=build_driver(self._oracle(host_arch() or targets[0]).command(targets[0].name) or (), self.state.cache),
-            limits=Limits.from_config(self.config.limits),
+            driver=build_driver(command, self.state.cache),
+            limits=limits,
+            call_limits=call_limits,
             run=run or store.begin(request.model_dump_json()),
             sandbox=sandbox,
             jobs=request.jobs or self.config.jobs or os.cpu_count() or 1,
             fresh=request.fresh,
         )
-        cells = list(self._cells(request, manager, recipes, targets, engine))
-        with _stopping(engine.stop):
-            matrix = run_matrix(cells, engine, store.of_run(run) if run else ())
-        if not engine.stop.is_set():
-            store.finish(engine.run)
-        return matrix, 130 if engine.stop.is_set() else exit_code(matrix)
-
-    def _cells(
-        self,
-        request: Request,
-        manager: Manager,
-        recipes: Sequence[tuple[Recipe, str]],
-        targets: Sequence[Arch],
-        engine: Engine,
-    ) -> Iterator[Plan | Skipped]:
-        candidates = distinct(self._candidates(request.candidates, targets[0], engine))
         choice = Choice(
             recipes=recipes,
             arches=targets,
@@ -119,8 +115,39 @@ class Session:
             accommodate=request.accommodate,
             mix=_mix(request),
         )
-        conditions = {"sandbox": engine.sandbox, "limits": repr(engine.limits)}
-        yield from choose(choice, manager, self._oracle, conditions)
+        conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
+        cells = list(choose(choice, manager, self._oracle, command, conditions))
+        with _stopping(engine.stop):
+            matrix = run_matrix(cells, engine, store.of_run(run) if run else ())
+        if engine.stop.is_set():
+            raise KeyboardInterrupt
+        store.finish(engine.run)
+        return matrix, exit_code(matrix)
+
+    def _candidates(self, named: Sequence[str], targets: Sequence[Arch]) -> tuple[Compiler, ...]:
+        """The compilers under test, under names of their own; says which one was taken where none was named."""
+        found = [resolve(spec, targets[0], self.config, cache=self.state.cache) for spec in named or (None,)]
+        if not named:
+            self._say(f"candidate: {found[0].name} ({found[0].why})")
+        return distinct(found)
+
+    def _oracle(self, target: Arch) -> Compiler:
+        return oracle(target, cache=self.state.cache)
+
+
+def bounds(config: LimitsConfig) -> tuple[Limits, DriverLimits]:
+    """What a step and what a single compiler call may use; what is not configured keeps its built-in value."""
+    given = {
+        "seconds": config.step_seconds,
+        "memory": config.memory,
+        "processes": config.processes,
+        "file": config.file,
+        "disk": config.disk,
+        "log": config.log,
+    }
+    limits = replace(STEP, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    calls = DriverLimits(seconds=config.compile_seconds or 0, memory=config.compile_memory or COMPILE_MEMORY)
+    return limits, calls
 
 
 def _mix(request: Request) -> Mix | None:
@@ -154,6 +181,7 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 
     def ask(number: int, frame: object) -> None:
         stop.set()
+        process.interrupt()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in numbers}

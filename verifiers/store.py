@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import json
 import sqlite3
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from verifiers.state import State, now
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE runs(
-        id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, arguments TEXT NOT NULL);
+        id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, request TEXT NOT NULL);
     CREATE TABLE cells(
         id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id), fingerprint TEXT NOT NULL,
         project TEXT NOT NULL, version TEXT NOT NULL, arch TEXT NOT NULL, candidate TEXT NOT NULL, depth TEXT NOT NULL,
@@ -54,11 +53,11 @@ class Store:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def begin(self, arguments: Sequence[str]) -> str:
-        """Record that a run starts; returns its id, which sorts by time."""
+    def begin(self, request: str) -> str:
+        """Record that a run starts and what was asked, as JSON; returns its id, which sorts by time."""
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         with self._connection() as db:
-            db.execute("INSERT INTO runs VALUES(?, ?, NULL, ?)", (run, now(), json.dumps(list(arguments))))
+            db.execute("INSERT INTO runs VALUES(?, ?, NULL, ?)", (run, now(), request))
         return run
 
     def finish(self, run: str) -> None:
@@ -66,11 +65,11 @@ class Store:
         with self._connection() as db:
             db.execute("UPDATE runs SET finished = ? WHERE id = ?", (now(), run))
 
-    def unfinished(self) -> tuple[str, list[str]] | None:
-        """The newest run, where it was killed: its id and its command's arguments."""
+    def unfinished(self) -> tuple[str, str] | None:
+        """The newest run, where it was killed: its id and what was asked."""
         with self._connection() as db:
-            row = db.execute("SELECT id, finished, arguments FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-        return (row[0], json.loads(row[2])) if row and row[1] is None else None
+            row = db.execute("SELECT id, finished, request FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        return (row[0], row[2]) if row and row[1] is None else None
 
     def save(self, result: CellResult) -> None:
         """Keep a finished cell."""

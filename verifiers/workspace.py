@@ -6,23 +6,22 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import BinaryIO
 
 from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.archive import extract
-from verifiers.compare import COMPLETED
 from verifiers.errors import InfrastructureError
 from verifiers.fetch import Fetcher
-from verifiers.limits import Limits
-from verifiers.process import Completed
+from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
-from verifiers.results import CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
-from verifiers.sandbox import Mount, Sandbox
+from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
+from verifiers.sandbox import CELL, Sandbox
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SLOWER = 20.0
@@ -66,7 +65,7 @@ class Workspace:
     depth: Depth
     jobs: int
     root: Path  # the work folder on the host
-    tree: Path  # the driver's tree on the host
+    tree: str  # the driver's tree, as the sandbox sees it
     logs: Path  # folder of this run's logs
     label: str  # prefix of log names: oracle, candidate, confirm
     sandbox: Sandbox
@@ -88,26 +87,26 @@ class Workspace:
     @property
     def src(self) -> str:
         """The project's source tree."""
-        return f"{self.sandbox.work}/src"
+        return f"{self.sandbox.inside}/src"
 
     @property
     def build(self) -> str:
         """The folder that the project is built in."""
-        return f"{self.sandbox.work}/build"
+        return f"{self.sandbox.inside}/build"
 
     @property
     def cc(self) -> str:
         """The compiler under test, as builds must call it."""
-        return f"{self.sandbox.tree}/bin/cc"
+        return f"{self.tree}/bin/cc"
 
     @property
     def host_cc(self) -> str:
         """The compiler for programs that run during the build."""
-        return f"{self.sandbox.tree}/bin/host-cc"
+        return f"{self.tree}/bin/host-cc"
 
     def host_path(self, inside: str) -> Path:
         """Where a path below the work folder lies on the host."""
-        return self.root / os.path.relpath(inside, self.sandbox.work)
+        return self.root / os.path.relpath(inside, self.sandbox.inside)
 
     @property
     def patches(self) -> list[Patch]:
@@ -159,7 +158,7 @@ class Workspace:
         top.rename(target)
         if staging.exists():
             shutil.rmtree(staging)
-        self.sandbox.own(self.root)
+        self.sandbox.adopt(self.root)
         for patch in self.patches:
             self._patch(patch.file)
 
@@ -188,9 +187,7 @@ class Workspace:
     def _allowed(self, name: str, floor: float) -> float:
         return max(floor, _SLOWER * self.oracle_seconds.get(name, 0.0))
 
-    def _run(
-        self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: object, seconds: float
-    ) -> Completed:
+    def _run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: BinaryIO, seconds: float) -> Completed:
         with self._lock:
             self.commands.append(Command(self.step, tuple(argv), cwd or self.build, dict(env)))
             self.in_sandbox += 1
@@ -199,7 +196,7 @@ class Workspace:
                 argv,
                 cwd=cwd or self.build,
                 env={**self.environment, **env},
-                log=log,  # type: ignore[arg-type]
+                log=log,
                 limits=replace(self.limits, seconds=seconds),
                 mounts=self.mounts,
             )
@@ -213,14 +210,15 @@ class Workspace:
         """What a step's commands find set; nothing of the caller's own environment."""
         extra = {key: value for each in self.accommodations for key, value in each.env.items()}
         return {
-            "PATH": f"{self.sandbox.tree}/fallback:{PATH}",
-            "HOME": f"{self.sandbox.work}/home",
-            "TMPDIR": "/tmp" if self.sandbox.work == "/cell" else f"{self.sandbox.work}/tmp",
+            "PATH": f"{self.tree}/fallback:{PATH}",
+            "HOME": f"{self.sandbox.inside}/home",
+            "TMPDIR": "/tmp" if self.sandbox.inside == CELL else f"{self.sandbox.inside}/tmp",
             "USER": "builder",
             "LOGNAME": "builder",
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "TERM": "dumb",
+            **self.compiler.env,
             "CC": self.cc,
             "CC_FOR_BUILD": self.host_cc,
             "HOSTCC": self.host_cc,
@@ -239,9 +237,9 @@ class Workspace:
     def _patch(self, file: Path) -> None:
         copy = self.root / "home" / file.name
         shutil.copyfile(file, copy)
-        self.sandbox.own(copy)
+        self.sandbox.adopt(copy)
         done = self.run(
-            "patch", "-p1", "--forward", "-i", f"{self.sandbox.work}/home/{file.name}", cwd=self.src, check=False
+            "patch", "-p1", "--forward", "-i", f"{self.sandbox.inside}/home/{file.name}", cwd=self.src, check=False
         )
         if done.exit != 0:
             raise PatchFailed(
@@ -249,7 +247,7 @@ class Workspace:
             )
 
 
-def collect(suite: Suite, lines: object, done: Completed, canonical: Callable[[str], str]) -> CaseTable:
+def collect(suite: Suite, lines: Iterable[bytes], done: Completed, canonical: Callable[[str], str]) -> CaseTable:
     """The cases of one suite's output, named in full, and the case that says how the command itself ended.
 
     A name that occurs again gets ``#2``, ``#3`` … in order, so that no case hides another.
@@ -258,7 +256,7 @@ def collect(suite: Suite, lines: object, done: Completed, canonical: Callable[[s
     others: dict[str, TestCase] = {}
     seen: dict[str, int] = {}
     prefix = suite.name + "/"
-    for case in suite.parse(lines):  # type: ignore[arg-type]
+    for case in suite.parse(lines):
         name = canonical(prefix + case.name)
         times = seen.get(name, 0) + 1
         seen[name] = times

@@ -1,4 +1,4 @@
-"""The driver: the small program builds see as their compiler; here it is built, configured, installed and its log read."""
+"""The driver: the small program that builds see as their compiler; built and configured here, and its log read."""
 
 from compiler.driver.build import DriverNotBuilt, build_driver, install
 from compiler.driver.config import BadDriverConfig, DriverConfig, DriverLimits, DriverMix, Route, Target, share

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from verifiers.errors import InfrastructureError
 
 SOURCE = Path(__file__).with_name("driver.c")
-FLAGS = ("-std=gnu11", "-O2", "-s", "-static", "-no-pie")
+FLAGS = ("-std=gnu11", "-O2", "-s")
+STATIC = ("-static", "-no-pie")  # half the start-up; not every system has a static libc
 
 
 class DriverNotBuilt(InfrastructureError):
@@ -23,22 +24,25 @@ class DriverNotBuilt(InfrastructureError):
 
 
 def build_driver(cc: Sequence[str], cache: Path, *, conf: str | None = None) -> Path:
-    """The compiled driver, from ``cache`` if this source and this compiler made one before; safe for runs at the same time.
+    """The compiled driver, from ``cache`` if this source and this compiler made one before; safe for two runs at once.
 
     ``conf`` is where a driver bound over a compiler proper finds its configuration (default ``/ccverify/driver.conf``).
     """
     flags = (*FLAGS, *((f'-DCONF="{conf}"',) if conf else ()))
     key = hashlib.sha256()
-    for part in (SOURCE.read_bytes(), _version(cc), *(os.fsencode(word) for word in (*cc, *flags))):
+    for part in (SOURCE.read_bytes(), _version(cc), *(os.fsencode(word) for word in (*cc, *flags, *STATIC))):
         key.update(len(part).to_bytes(8, "big") + part)
     binary = cache / f"driver-{key.hexdigest()[:32]}"
     if binary.exists():
         return binary
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".driver-", dir=cache) as folder:  # renamed from here, so never seen half-written
+        with TemporaryDirectory(prefix=".driver-", dir=cache) as folder:  # renamed from here: never half-written
             made = Path(folder) / "driver"
-            _run([*cc, *flags, "-o", str(made), str(SOURCE)])
+            try:
+                _run([*cc, *flags, *STATIC, "-o", str(made), str(SOURCE)])
+            except DriverNotBuilt:
+                _run([*cc, *flags, "-o", str(made), str(SOURCE)])
             made.chmod(0o755)
             os.replace(made, binary)
     except OSError as error:
@@ -59,13 +63,10 @@ def install(tree: Path, binary: Path, names: Iterable[str]) -> None:
 
 
 def _place(binary: Path, target: Path) -> None:
-    """A hard link where it can be one; the log tells them apart by the path that was executed."""
+    """A copy, not a link: what a build does to its bin/cc must not reach the cached one."""
     target.unlink(missing_ok=True)
-    try:
-        os.link(binary, target)
-    except OSError:  # another file system
-        shutil.copy(binary, target)
-        target.chmod(0o755)
+    shutil.copyfile(binary, target)
+    target.chmod(0o755)
 
 
 def _version(cc: Sequence[str]) -> bytes:
@@ -77,7 +78,8 @@ def _run(argv: Sequence[str]) -> bytes:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True)
     except subprocess.CalledProcessError as error:
         messages = error.stderr.decode(errors="replace").splitlines()
-        detail = next((line for line in messages if "error" in line), messages[0] if messages else f"exit {error.returncode}")
+        fallback = messages[0] if messages else f"exit {error.returncode}"
+        detail = next((line for line in messages if "error" in line), fallback)
         raise DriverNotBuilt(compiler=argv[0], detail=detail) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DriverNotBuilt(compiler=argv[0], detail=str(error)) from error

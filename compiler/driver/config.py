@@ -48,7 +48,7 @@ class DriverMix(Frozen):
 
 
 class Route(Frozen):
-    """Where the units that match go: ``candidate``, ``oracle`` or ``stored:<path of an object>`` (below root if relative)."""
+    """Where the units that match go: ``candidate``, ``oracle`` or ``stored:<object>`` (below root if relative)."""
 
     pattern: str  # fnmatch over unit names, without escapes
     target: str = Field(pattern=r"^(candidate|oracle|stored:.+)$")
@@ -78,7 +78,7 @@ class DriverConfig(Frozen):
         """Puts the file in place whole, so that a call at the same time reads the old one or the new one."""
         text = self.text()
         try:
-            with NamedTemporaryFile("w", dir=path.parent, prefix=".driver.conf-", delete=False, encoding="utf-8") as file:
+            with NamedTemporaryFile("w", dir=path.parent, prefix=".driver-", delete=False, encoding="utf-8") as file:
                 try:
                     file.write(text)
                     file.flush()

@@ -19,7 +19,7 @@ _C_SUFFIXES = (".c", ".i")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file that was due after a call that claimed success; ``bytes`` is -1 where it is missing or older than the call."""
+    """A file that was due after a call that claimed success; ``bytes`` is -1 where it is missing or from before."""
 
     path: str
     bytes: int
@@ -73,8 +73,8 @@ class Call:
 def read_log(path: Path) -> Iterator[Call]:
     """Every whole line, in the order of writing; nothing where there is no file.
 
-    A torn line is left out. Only a full disk or a killed run tears one, and the call it belonged to then failed, so that
-    nothing passes for want of it.
+    A torn line is left out. Only a full disk or a killed run tears one, and the call it belonged to then failed, so
+    that nothing passes for want of it.
     """
     try:
         file = path.open("rb")

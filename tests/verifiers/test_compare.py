@@ -73,6 +73,7 @@ GOOD = run(a="pass", b="pass")
         (None, run(a="fail", b="fail"), "broken", Reason.ORACLE_FAILED),
         (run(a="pass", b="fail"), run(a="fail", b="fail"), "broken", Reason.ORACLE_FAILED),
         (None, run(), "error", Reason.NO_TESTS),
+        (run(**{"s/completed": "pass"}), run(**{"s/completed": "pass"}), "error", Reason.NO_TESTS),
         (run(), run(), "error", Reason.NO_TESTS),
         (None, run(Step.FETCH, Reason.CHECKSUM), "error", Reason.CHECKSUM),
         (run(Step.BUILD, Reason.DISK_FULL), GOOD, "error", Reason.DISK_FULL),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from verifiers.cli.options import ConfigFile, PluginFiles, SandboxName, StateDir
+from verifiers.errors import InfrastructureError
+from verifiers.state import State
 
 
 def doctor(
@@ -22,20 +26,19 @@ def doctor(
     plugin: PluginFiles = None,
 ) -> int:
     """Name what is missing on this machine, with the exact line that installs it."""
-    from compiler.discovery import installed
+    from compiler.choice import find_family
     from compiler.families import families
     from verifiers import apt, packages, requirements
-    from verifiers.config import load_config
+    from verifiers.config import find_config, load_config
     from verifiers.manager import Manager
     from verifiers.results import Depth
-    from verifiers.sandbox import check
     from verifiers.session import targets_of
-    from verifiers.state import State, default_state
+    from verifiers.state import default_state
 
-    settings = load_config(config)
+    settings = load_config(find_config(config))
     manager = Manager(plugin or ())
     recipes = [manager.recipe(name) for name in project] if project else list(manager.recipes.values())
-    isolation = sandbox or settings.sandbox
+    isolation = sandbox or settings.sandbox or "bubblewrap"
     needed = requirements.of_run(recipes, targets_of(arch or ()), Depth.FULL, isolation)
     if for_tests:
         needed += requirements.FOR_TESTS
@@ -45,14 +48,32 @@ def doctor(
     print(f"packages   {len(needed) - len(lacking)} of {len(needed)} installed")
     if lacking:
         print(f"  missing: {' '.join(lacking)}\n  install: {packages.install_line(lacking)}")
-    trouble = check(isolation)
+    place = State(state or Path(settings.state or default_state()))
+    place.open()
+    trouble = _sandbox_trouble(isolation, place)
     print(f"sandbox    {isolation}: {trouble or 'works'}")
     for name, family in families().items():
         if family.commands:
-            print(f"compiler   {name}: {installed(family) or 'not installed: ' + family.install_line}")
-    place = State(state or settings.state or default_state())
-    place.open()
+            found = find_family(family, os.environ)
+            print(f"compiler   {name}: {' '.join(found) if found else 'not installed: ' + family.install_line}")
     print(f"state      {place.root}, {shutil.disk_usage(place.root).free >> 30} GiB free")
-    archive = apt.base_urls()
-    print(f"archive    {'from apt' if archive else 'none: name mirrors in verify.toml'}")
+    places = settings.fetch.mirrors or apt.archive().places("pool")
+    print(f"archive    {'known' if places else 'none: name [fetch] mirrors in verify.toml'}")
     return 3 if lacking or trouble else 0
+
+
+def _sandbox_trouble(name: str, state: State) -> str:
+    """Why nothing can be run in the sandbox; empty when it can."""
+    import io
+
+    from verifiers.limits import Limits
+    from verifiers.sandbox import sandbox_for
+
+    folder = state.new_work()
+    try:
+        done = sandbox_for(name, folder.path).run(["true"], cwd="/", env={}, log=io.BytesIO(), limits=Limits())
+        return "" if done.ok else done.detail or f"exit status {done.exit}"
+    except InfrastructureError as error:
+        return str(error)
+    finally:
+        folder.remove()

@@ -7,15 +7,19 @@ from verifiers.cli.options import ConfigFile, Json, PluginFiles
 
 def listing(config: ConfigFile = None, plugin: PluginFiles = None, json: Json = False) -> int:
     """Name the projects, architectures and compilers."""
+    import os
+
     from compiler.arches import arches
-    from compiler.discovery import installed
+    from compiler.choice import find_family
     from compiler.families import families
-    from verifiers.config import load_config
+    from verifiers.config import find_config, load_config
     from verifiers.manager import Manager
 
     known = Manager(plugin or ()).recipes
-    entries = load_config(config).compiler
-    found = {name: str(installed(family) or "") for name, family in families().items() if family.commands}
+    entries = load_config(find_config(config)).compiler
+    found = {
+        name: " ".join(find_family(family, os.environ) or ()) for name, family in families().items() if family.commands
+    }
     if json:
         import json as encoder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,13 +28,13 @@ def show(
     json: Json = False,
 ) -> int:
     """Show the newest finished cell whose name holds all WORDs; without any, list the latest cells."""
-    from verifiers.config import load_config
+    from verifiers.config import find_config, load_config
     from verifiers.report.detail import detail
     from verifiers.report.wording import line
     from verifiers.state import State, default_state
     from verifiers.store import Store
 
-    place = State(state or load_config(config).state or default_state())
+    place = State(state or Path(load_config(find_config(config)).state or default_state()))
     if not place.database.exists():
         raise NoSuchCell(state=place.root, words=" ".join(words or ["anything"]))
     cells = Store(place).latest(1000)

@@ -95,7 +95,9 @@ class Recipe:
     sources: ClassVar[tuple[Source, ...]]  # the first is the default version
     packages: ClassVar[tuple[str, ...]] = ("make",)  # Debian packages the build machine needs
     arches: ClassVar[tuple[str, ...]] = ("x86_64",)
-    configuration: ClassVar[tuple[str, ...]] = ()  # globs below the build folder: generated files to hold against the oracle's
+    configuration: ClassVar[
+        tuple[str, ...]
+    ] = ()  # globs below the build folder: generated files to hold against the oracle's
     computed_names: ClassVar[tuple[ComputedName, ...]] = ()
     accommodations: ClassVar[tuple[Accommodation, ...]] = ()
     patches: ClassVar[tuple[Patch, ...]] = ()

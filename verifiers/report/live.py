@@ -76,11 +76,7 @@ class LiveTable:
     def _table(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for name, (what, since) in list(self._running.items()):
-            table.add_row(
-                Text(name, style="bold"), Text(what), Text(duration(time.monotonic() - since), style="cyan")
-            )
+            table.add_row(Text(name, style="bold"), Text(what), Text(duration(time.monotonic() - since), style="cyan"))
             if steps := self._done.get(name):
                 table.add_row("", Text("  ".join(steps[-4:]), style="dim"))
         return table
-
-

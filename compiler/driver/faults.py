@@ -1,0 +1,151 @@
+"""What went wrong in calls of the compiler under test, from the driver's log."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from compiler.driver.log import Call
+from verifiers.results import Fault, Reason, Step
+
+# Where a line names a place first, as GCC and all who copy it do: "a.c:12:3: error: ...", "cc: error: ...". Quoted
+# source lines begin with blanks, and a warning may have the word in its text.
+_ERROR_LINE: Final = re.compile(
+    r"^(?!.*\b(?:warning|note|remark):)[^\s|][^|]*?: ?(?:fatal |internal compiler )?error\b(?!s? generated)"
+)
+_PLACED_ERROR: Final = re.compile(r"^[^\s|:][^|:]*:\d+(?::\d+)?: ?(?:fatal |internal compiler )?error\b")
+
+_CRASH: Final = re.compile(
+    r"internal compiler error|PLEASE (?:submit|ATTACH)|Please submit a full bug report|Assertion [`'].*failed"
+    r"|Segmentation fault|Aborted|core dumped|panicked at|AddressSanitizer|UndefinedBehaviorSanitizer"
+    r"|stack smashing detected|LLVM ERROR(?!: out of memory)"
+)
+_MEMORY: Final = re.compile(
+    r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
+)
+_DISK: Final = re.compile(r"No space left on device")
+_BAD_FLAG: Final = re.compile(
+    r"unrecogni[sz]ed (?:command[- ]line )?(?:option|argument|flag)"
+    r"|unknown (?:command[- ]line )?(?:argument|option|flag)\b"
+    r"|invalid option|unsupported (?:command[- ]line )?option|unsupported argument .* to option",
+    re.IGNORECASE,
+)
+_ASSEMBLER: Final = re.compile(
+    r"^\S.*:\d+: Error: |^as: |assembler command failed|unknown opcode|invalid instruction mnemonic"
+    r"|unknown assembler instruction"
+)
+_UNDEFINED: Final = re.compile(
+    r"undefined reference to|undefined symbol|unresolved (?:reference|symbol|external)", re.IGNORECASE
+)
+_LINKER: Final = re.compile(
+    r"\bld(?:\.\w+)?: |collect2: |cannot find -l|linker command failed|multiple definition of", re.IGNORECASE
+)
+
+# A shell in between turns a signal into an exit status: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
+_SHELL_CRASHES: Final = frozenset(128 + number for number in (4, 5, 6, 7, 8, 11))
+
+
+def faults(calls: Iterable[Call], *, probes: bool = False) -> tuple[Fault, ...]:
+    """Faults of the compiler under test, the most telling first, then in the log's order; each once.
+
+    Questions to the compiler (probes) may fail rightly and do not count, unless ``probes`` asks for them: where
+    configure itself gave up, they tell why. Of one call, at most one fault.
+    """
+    found: dict[tuple[Reason, str, str], Fault] = {}
+    for call in calls:
+        if not _counts(call, probes):
+            continue
+        for reason, message in _judge(call):
+            unit = call.unit or (call.inputs[0] if call.inputs else "")
+            fault = Fault(reason=reason, unit=unit, message=message, command=call.argv, cwd=call.cwd)
+            found.setdefault((reason, unit, message), fault)
+            break
+    return tuple(sorted(found.values(), key=lambda fault: fault.reason.rank))
+
+
+def _counts(call: Call, probes: bool) -> bool:
+    if call.role != "candidate" or call.limit == "interrupted":
+        return False
+    if not probes and (call.kind in ("probe", "info") or call.step == Step.CONFIGURE):
+        return False
+    # Mixed builds are linked by the oracle, and fail there for what the candidate's objects lack.
+    return call.compiler == "candidate" or call.kind == "link"
+
+
+def _judge(call: Call) -> Iterator[tuple[Reason, str]]:
+    lines = call.stderr.splitlines()
+    if call.ok:
+        yield from _false_success(call, lines)
+        return
+    first = next((line.strip() for line in lines if line.strip()), "")
+    yield from _stopped(call, lines, first)
+    if call.exit is not None and not first:
+        yield Reason.FALSE_FAILURE, f"exit {call.exit} without a message"
+    yield from _rejected(call, lines)
+    # No form of error that we know. Warnings alone are no reason to fail; anything else is taken for one.
+    if any("warning:" in line for line in lines) and not any("error" in line.lower() for line in lines):
+        yield Reason.FALSE_FAILURE, f"exit {call.exit} with warnings only: {first}"
+    yield {"link": Reason.LINK_ERROR, "assemble": Reason.ASSEMBLER_ERROR}.get(call.kind, Reason.REJECTS_VALID), first
+
+
+def _false_success(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
+    if message := _first(_ERROR_LINE, lines):
+        yield Reason.FALSE_SUCCESS, f"exit 0 with an error: {message}"
+    if not (output := call.output):
+        return
+    if output.bytes < 0:
+        yield Reason.FALSE_SUCCESS, f"exit 0, but it did not write {output.path}"
+    elif output.bytes == 0:
+        yield Reason.FALSE_SUCCESS, f"exit 0, but {output.path} is empty"
+    elif call.makes in ("object", "program") and not output.elf and output.ident != "LLVM bitcode":
+        yield Reason.FALSE_SUCCESS, f"exit 0, but {output.path} is no ELF file"
+
+
+def _stopped(call: Call, lines: list[str], first: str) -> Iterator[tuple[Reason, str]]:
+    """What ended it before it could judge the source."""
+    if call.timeout:
+        yield Reason.COMPILER_TIMEOUT, f"killed after {call.seconds:.0f} s"
+    if call.limit in ("output", "file"):
+        yield Reason.COMPILER_OUTPUT_LIMIT, f"wrote {'messages' if call.limit == 'output' else 'a file'} without end"
+    if message := _first(_DISK, lines):
+        yield Reason.DISK_FULL, message
+    if call.limit == "memory" or _first(_MEMORY, lines):
+        yield Reason.COMPILER_OUT_OF_MEMORY, _first(_MEMORY, lines) or f"used {call.peak_kib >> 10} MiB, and died"
+    if call.signal is not None:
+        telling = _first(_CRASH, lines) or first
+        yield Reason.COMPILER_CRASH, f"died of {_signal(call.signal)}" + (f": {telling}" if telling else "")
+    if message := _first(_CRASH, lines):
+        yield Reason.COMPILER_CRASH, message
+    if call.exit is not None and call.exit in _SHELL_CRASHES:
+        died = f"died of {_signal(call.exit - 128)} (exit {call.exit})"
+        yield Reason.COMPILER_CRASH, died + (f": {first}" if first else "")
+
+
+def _rejected(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
+    """What its first telling line says; a linker's own "ld: in function ..." only where no line says more."""
+    for line in lines:
+        if _BAD_FLAG.search(line):
+            yield Reason.BAD_FLAG, line.strip()
+        elif _ASSEMBLER.search(line):
+            yield Reason.ASSEMBLER_ERROR, line.strip()
+        elif call.links and _UNDEFINED.search(line):
+            yield Reason.UNDEFINED_SYMBOL, line.strip()
+        elif _PLACED_ERROR.search(line) or (
+            call.kind != "link" and not _LINKER.search(line) and _ERROR_LINE.search(line)
+        ):
+            yield Reason.ASSEMBLER_ERROR if call.kind == "assemble" else Reason.REJECTS_VALID, line.strip()
+    if call.links and (message := _first(_LINKER, lines) or _first(_ERROR_LINE, lines)):
+        yield Reason.LINK_ERROR, message
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> str:
+    return next((line.strip() for line in lines if pattern.search(line)), "")

@@ -1,0 +1,71 @@
+"""What a candidate is when nobody has anything to gain: a known program compiled inside the sandbox, once per compiler.
+
+Every compiler proper of the machine is wired up meanwhile. One that fires here is what the candidate is made of (a
+wrapper around gcc is gcc); one that fires only later, for some files of a real project, is a leak.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from compiler.driver import Call
+from verifiers.results import Frozen
+
+SOURCE: Final = """\
+int printf(const char *, ...);
+static const int table[] = {3, 1, 4};
+static int sum(const int *at, int n) { int total = 0; while (n-- > 0) total += at[n]; return total; }
+int main(void) { return printf("sum %d\\n", sum(table, sizeof table / sizeof *table)) > 0 ? 0 : 1; }
+"""
+WRONG: Final = "int main(void) { return undeclared_name }\n"
+SCRIPT: Final = """\
+say() { printf '%s=%s\\n' "$1" "$2"; }
+"$CC" -c calibrate.c -o calibrate.o; say compiles $?
+"$CC" calibrate.o -o calibrate.out; say links $?
+say prints "$(./calibrate.out)"
+"$CC" -c wrong.c -o wrong.o 2>/dev/null; say wrong $?
+"$CC" -fccverify-no-such-option -c calibrate.c -o option.o 2>/dev/null; say option $?
+exit 0
+"""
+
+
+class Calibration(Frozen):
+    """What was seen."""
+
+    starts: bool = True  # False: the program could not even be executed inside the sandbox
+    why: str = ""  # what it said then
+    works: bool = True  # compiles, links and runs the known program
+    ident: str = ""  # its objects' .comment
+    engines: tuple[str, ...] = ()  # compilers proper that ran: its own
+    names: tuple[str, ...] = ()  # compilers it called by name on PATH: its own as well
+    notes: tuple[str, ...] = ()
+
+
+def judge(said: str, calls: list[Call], runs: bool) -> Calibration:
+    """From the script's answers and the driver's log. ``runs`` is whether the target's programs can run here at all."""
+    answers = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    own = [call for call in calls if call.role == "candidate"]
+    first = next(iter(own), None)
+    if first is None or (first.exit in (126, 127) and not any(call.ok for call in own)):
+        message = next(
+            (line for line in (first.stderr if first else said).splitlines() if line.strip()), "it said nothing"
+        )
+        return Calibration(starts=False, why=message.strip())
+    notes = []
+    works = answers.get("compiles") == "0" and answers.get("links") == "0"
+    works = works and (not runs or answers.get("prints") == "sum 8")
+    if not works:
+        message = next((line for call in own if not call.ok for line in call.stderr.splitlines() if line.strip()), "")
+        notes.append(f"does not build a hello world: {message or said.replace(chr(10), ' ')}")
+    if answers.get("wrong") == "0":
+        notes.append("accepts a program with a syntax error, so every question of configure is answered yes")
+    if answers.get("option") == "0":
+        notes.append("accepts options that do not exist, so configure believes that it has them all")
+    ident = next((call.output.ident for call in own if call.ok and call.output and call.makes == "object"), "")
+    return Calibration(
+        works=works,
+        ident=ident,
+        engines=tuple(dict.fromkeys(call.engine for call in calls if call.role == "engine" and call.call)),
+        names=tuple(dict.fromkeys(call.name for call in calls if call.role == "leak" and call.call)),
+        notes=tuple(notes),
+    )

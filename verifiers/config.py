@@ -1,0 +1,237 @@
+"""``verify.toml``: found, read and validated; what is wrong with it is told with file, line and key."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
+
+from compiler.arches import arch
+from compiler.families import family
+from verifiers.errors import CcverifyError, UsageError
+from verifiers.nearest import hint
+from verifiers.results import Frozen
+from verifiers.tomllines import line_of
+
+FILENAME = "verify.toml"
+_UNITS = {"": 1, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+class ConfigMissing(UsageError):
+    """--config names nothing that can be read."""
+
+    msg = "cannot read the configuration {path}: {detail}; check --config"
+
+
+class ConfigError(UsageError):
+    """Something in verify.toml is wrong."""
+
+    msg = "{path}:{line}: {key}{detail}"
+
+
+def _words(value: object) -> object:
+    """A command is a list of words, or one text that is split as the shell does."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if isinstance(words, list | tuple) and (not words or not all(words)):
+        raise ValueError("a command needs at least one word")
+    return words
+
+
+def _bytes(value: object) -> object:
+    """A size is a number of bytes, or a text such as "2 GiB", "512M"."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
+    if not found:
+        raise ValueError('a size is a number of bytes or a text such as "512 MiB"')
+    return int(float(found[1]) * (1 << _UNITS[found[2].lower()] if found[2] else 1))
+
+
+def _family(name: str) -> str:
+    try:
+        return family(name).name
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _arch(name: str) -> str:
+    try:
+        return arch(name).name
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Bytes = Annotated[PositiveInt, BeforeValidator(_bytes)]
+KnownFamily = Annotated[str, BeforeValidator(_family)]
+KnownArch = Annotated[str, BeforeValidator(_arch)]
+
+
+class CompilerEntry(Frozen):
+    """[compiler.NAME]: a compiler of the user's own. Relative paths are relative to the file's folder."""
+
+    command: Words = ()
+    family: KnownFamily | None = None  # where it is not to be guessed
+    version: str = ""  # where the compiler does not say it
+    files: tuple[str, ...] = ()  # further files and folders that decide what it makes
+    default: bool = False  # taken where neither --cc nor $CC names one
+    targets: dict[KnownArch, Words] = Field(default_factory=dict)  # arch -> command
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class LimitsConfig(Frozen):
+    """[limits]: seconds, sizes in bytes (or "2 GiB"), numbers; what is not given keeps its built-in value."""
+
+    compile_seconds: PositiveFloat | None = None
+    compile_memory: Bytes | None = None
+    step_seconds: PositiveFloat | None = None
+    memory: Bytes | None = None
+    processes: PositiveInt | None = None
+    file: Bytes | None = None
+    disk: Bytes | None = None
+    log: Bytes | None = None
+
+
+class FetchConfig(Frozen):
+    """[fetch]"""
+
+    mirrors: tuple[str, ...] = ()
+
+
+class Config(Frozen):
+    """The whole file. ``path`` is where it was read from, None where there is none."""
+
+    compiler: dict[str, CompilerEntry] = Field(default_factory=dict)
+    limits: LimitsConfig = LimitsConfig()
+    fetch: FetchConfig = FetchConfig()
+    state: Path | None = None  # absolute once loaded
+    sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    jobs: PositiveInt | None = None
+    path: Path | None = Field(default=None, exclude=True)
+
+    @property
+    def folder(self) -> Path:
+        """What the file's relative paths are relative to."""
+        return self.path.parent if self.path else Path.cwd()
+
+    @property
+    def default_compiler(self) -> str | None:
+        """The name of the entry marked default."""
+        return next((name for name, entry in self.compiler.items() if entry.default), None)
+
+
+def find_config(
+    given: Path | None = None, start: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Path | None:
+    """``--config``, else verify.toml upward from ``start`` to the git root or the top, else the user's own."""
+    if given is not None:
+        return Path(given)
+    here = Path(start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / FILENAME).is_file():
+            return folder / FILENAME
+        if (folder / ".git").exists():
+            break
+    env = os.environ if environ is None else environ
+    base = env.get("XDG_CONFIG_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".config")
+    own = Path(base) / "ccverify" / FILENAME
+    return own if own.is_file() else None
+
+
+def load_config(path: Path | None) -> Config:
+    """Reads and validates what find_config found; None gives the defaults. Raises ConfigMissing and ConfigError."""
+    if path is None:
+        return Config()
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(path=path, line=line, key="", detail="not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigMissing(path=path, detail=(error.strerror or str(error)).lower()) from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(path, text, str(error)) from None
+    try:
+        if "path" in document:  # a field of the model, and no key of the file
+            raise _unknown(path, text, ("path",), Config)
+        config = Config.model_validate({**document, "path": path.absolute()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _invalid(path, text, document, first) from None
+    _check(config, path, text)
+    return _absolute(config)
+
+
+def _check(config: Config, path: Path, text: str) -> None:
+    defaults = [name for name, entry in config.compiler.items() if entry.default]
+    if len(defaults) > 1:
+        raise _error(path, text, ("compiler", defaults[1], "default"), f": {defaults[0]} is the default already")
+    for name, entry in config.compiler.items():
+        if not entry.command and not entry.targets:
+            raise _error(path, text, ("compiler", name), ': give it a command, such as command = "/opt/mycc/bin/mycc"')
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+@-]*", name):
+            raise _error(path, text, ("compiler", name), ": a name is letters, digits and any of . _ + @ -")
+
+
+def _absolute(config: Config) -> Config:
+    """The same with its relative paths put below the file's folder, and ~ expanded."""
+
+    def place(text: str) -> str:
+        return os.path.normpath(os.path.join(config.folder, os.path.expanduser(text)))
+
+    def command(words: tuple[str, ...]) -> tuple[str, ...]:
+        return (place(words[0]), *words[1:]) if words and "/" in words[0] else words
+
+    entries = {
+        name: entry.model_copy(
+            update={
+                "command": command(entry.command),
+                "files": tuple(place(each) for each in entry.files),
+                "targets": {each: command(words) for each, words in entry.targets.items()},
+            }
+        )
+        for name, entry in config.compiler.items()
+    }
+    return config.model_copy(update={"compiler": entries, "state": config.state and Path(place(str(config.state)))})
+
+
+def _not_toml(path: Path, text: str, detail: str) -> ConfigError:
+    found = re.search(r" \(at line (\d+), column \d+\)$| \(at end of document\)$", detail)
+    line = int(found[1]) if found and found[1] else text.count("\n") + 1
+    what = detail[: found.start()] if found else detail
+    return ConfigError(path=path, line=line, key="", detail=f"not valid TOML: {what[:1].lower()}{what[1:]}")
+
+
+def _invalid(path: Path, text: str, document: dict[str, Any], first: Any) -> CcverifyError:
+    """One line for pydantic's first complaint."""
+    where = tuple(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "extra_forbidden":
+        return _unknown(path, text, where, _model(where[:-1]))
+    message = str(first["msg"]).removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return _error(path, text, where, f": {message[:1].lower()}{message[1:]}{shown}")
+
+
+def _model(where: tuple[str, ...]) -> type[Frozen]:
+    if where[:1] == ("compiler",):
+        return CompilerEntry
+    sections: dict[tuple[str, ...], type[Frozen]] = {("limits",): LimitsConfig, ("fetch",): FetchConfig}
+    return sections.get(where[:1], Config)
+
+
+def _unknown(path: Path, text: str, where: tuple[str, ...], model: type[Frozen]) -> ConfigError:
+    names = [name for name in model.model_fields if (model, name) != (Config, "path")]
+    return _error(path, text, where, f": unknown key{hint(where[-1], names)}; known are: {', '.join(names)}")
+
+
+def _error(path: Path, text: str, where: tuple[str, ...], detail: str) -> ConfigError:
+    return ConfigError(path=path, line=line_of(text, where), key=".".join(where), detail=detail)

@@ -1,0 +1,212 @@
+"""Stands the driver in for every compiler that a build may call, and reads its log."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from compiler.driver import Call, DriverConfig, DriverLimits, DriverMix, Route, install, provenance, read_log
+from compiler.driver import faults as faults_of
+from compiler.families import families, host_engines
+from compiler.model import Compiler
+from pydantic import ValidationError
+
+from verifiers import calibrate
+from verifiers.calibrate import Calibration
+from verifiers.errors import UsageError
+from verifiers.files import atomic_write
+from verifiers.limits import MIB, Limits, Mount
+from verifiers.plan import Plan
+from verifiers.results import Fault, Mix, Provenance, Step
+from verifiers.sandbox import Sandbox
+
+TREE: Final = "/ccverify"
+_LEAST_SECONDS: Final = 300.0  # that a single compiler call may always take
+_SLOWER: Final = 30.0  # and how many times the oracle's slowest one, where that is more
+_MESSAGES: Final = 64 * MIB
+_PATTERNS: Final = ("/usr/bin/{}-[0-9]*", "/usr/local/bin/{}")
+
+
+class DoesNotStart(UsageError):
+    """The candidate runs here, but not inside the sandbox."""
+
+    msg = (
+        "{name} cannot be started inside the sandbox: {detail}; name the files it needs as [compiler.NAME] files = […] "
+        "in verify.toml, or put it where other users may read it"
+    )
+
+
+@dataclass
+class Instrument:
+    """The driver's tree of one run: ``tree`` on the host (beside the work folder), ``inside`` as the sandbox sees it."""
+
+    tree: Path
+    work: Path
+    sandbox: Sandbox
+    driver: Path
+    plan: Plan
+    compiler: Compiler
+    mix: Mix | None
+    limits: Limits
+    call_limits: DriverLimits
+    slowest: float = 0.0  # seconds of the oracle's longest call
+    _calls: list[Call] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        install(self.tree, self.driver, _fallbacks(self.plan.arch.triple))
+        for folder in ("log", "real/usr"):
+            (self.tree / folder).mkdir(parents=True, exist_ok=True)
+        self._log.touch()
+        self.sandbox.adopt(self.tree / "log")
+
+    @property
+    def inside(self) -> str:
+        """The tree's path as builds see it."""
+        return TREE if self._isolated else str(self.tree)
+
+    @property
+    def _isolated(self) -> bool:
+        return self.sandbox.name != "none"
+
+    @property
+    def _log(self) -> Path:
+        return self.tree / "log" / "units.jsonl"
+
+    def begin(self, step: Step) -> None:
+        """Tell the driver which step its calls belong to from now on."""
+        self._config(step).write(self.tree / "driver.conf")
+
+    def mounts(self, calibration: Calibration | None) -> list[Mount]:
+        """The tree, what the compilers need, and a tripwire over every compiler proper that is not the candidate's own."""
+        if not self._isolated:
+            return []
+        mounts = [
+            Mount(self.tree, TREE),
+            Mount(self.tree / "log", f"{TREE}/log", writable=True),
+            Mount(Path("/usr"), f"{TREE}/real/usr"),
+        ]
+        for path in dict.fromkeys((*self.compiler.mounts, *self.plan.oracle.mounts)):
+            mounts.append(Mount(Path(path), path))
+        own = calibration.engines if calibration else ()
+        for engine in host_engines():
+            if engine not in own and engine.startswith("/usr/"):
+                mounts.append(Mount(self.driver, engine))
+        return mounts
+
+    def calibrate(self, cache: Path) -> Calibration:
+        """What the compiler is when it compiles a known program; asked once and remembered by its fingerprint."""
+        parts = (self.compiler.fingerprint, self.plan.arch.name, self.driver.name, self.sandbox.name, *host_engines())
+        key = hashlib.sha256("\0".join((*parts, calibrate.SCRIPT, calibrate.SOURCE)).encode()).hexdigest()[:32]
+        kept = cache / "calibrations" / f"{key}.json"
+        try:
+            return Calibration.model_validate_json(kept.read_bytes())
+        except (OSError, ValidationError):
+            pass
+        found = self._calibrate()
+        if not found.starts:
+            raise DoesNotStart(name=self.compiler.name, detail=found.why)
+        atomic_write(kept, found.model_dump_json().encode())
+        return found
+
+    def faults(self, step: Step, ok: bool) -> tuple[Fault, ...]:
+        """What went wrong in the step's calls. Questions of configure may fail, unless it gave up for one of them."""
+        calls = [call for call in self._read() if call.step == step]
+        return faults_of(calls, probes=step is Step.CONFIGURE and not ok)
+
+    def provenance(self, calibration: Calibration) -> Provenance:
+        """Who made the units."""
+        calls = self._read()
+        theirs = [call for call in calls if not (call.role == "leak" and call.call and call.name in calibration.names)]
+        made = provenance(theirs, calibration.ident, engines=calibration.engines)
+        slowest = max((call.seconds for call in calls if call.role == "candidate"), default=0.0)
+        notes = (*calibration.notes, *made.notes)
+        if not self._isolated:
+            notes = (*notes, "no sandbox: compilers called by their full path were not watched")
+        return made.model_copy(update={"slowest_seconds": slowest, "notes": notes})
+
+    def keep_log(self, target: Path) -> None:
+        """Move the driver's log to where it outlives the work folder."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._log, target)
+
+    def _read(self) -> list[Call]:
+        return list(read_log(self._log))
+
+    def _config(self, step: Step) -> DriverConfig:
+        command = self.compiler.command(self.plan.arch.name) or ()
+        seconds = self.call_limits.seconds or max(_LEAST_SECONDS, _SLOWER * self.slowest)
+        return DriverConfig(
+            log=f"{self.inside}/log/units.jsonl",
+            root=self.sandbox.inside,
+            candidate=command,
+            oracle=self.plan.oracle.command(self.plan.arch.name) or (),
+            host=self.plan.host,
+            append=tuple(flag for each in self.plan.accommodations for flag in each.flags),
+            step=step,
+            limits=self.call_limits.model_copy(
+                update={
+                    "seconds": seconds,
+                    "memory": self.call_limits.memory or self.limits.memory,
+                    "output": self.call_limits.output or _MESSAGES,
+                    "file": self.limits.file,
+                }
+            ),
+            **_routing(self.mix),
+        )
+
+    def _calibrate(self) -> Calibration:
+        home = self.work / "home"
+        for name, text in (("calibrate.c", calibrate.SOURCE), ("wrong.c", calibrate.WRONG)):
+            (home / name).write_text(text)
+        self.sandbox.adopt(home)
+        before = self._log.stat().st_size
+        self.begin(Step.BUILD)
+        answer = self.tree / "log" / "calibration"
+        with answer.open("wb") as log:
+            self.sandbox.run(
+                ["sh", "-c", calibrate.SCRIPT],
+                cwd=f"{self.sandbox.inside}/home",
+                env={
+                    **self.compiler.env,
+                    "PATH": f"{self.inside}/fallback:/usr/bin:/bin",
+                    "CC": f"{self.inside}/bin/cc",
+                },
+                log=log,
+                limits=replace(self.limits, seconds=120.0),
+                mounts=self.mounts(None),
+            )
+        calls = self._read()
+        found = calibrate.judge(answer.read_text("utf-8", "replace"), calls, not self.plan.arch.needs_emulator)
+        answer.unlink()
+        os.truncate(self._log, before)
+        for path in home.iterdir():
+            path.unlink()
+        return found
+
+
+def _routing(mix: Mix | None) -> dict[str, object]:
+    if mix is None:
+        return {}
+    if mix.files:
+        routes = tuple(Route(pattern=pattern, target="candidate") for pattern in mix.files)
+        return {"routes": routes, "default": "oracle"}
+    return {"mix": DriverMix(percent=mix.percent, seed=mix.seed)}
+
+
+def _fallbacks(triple: str) -> Sequence[str]:
+    """Every usual name of a C compiler, and those of this machine."""
+    plain = [name for each in families().values() for name in each.commands if not glob.has_magic(name)]
+    names = ["cc", "c99", "c89", f"{triple}-gcc", *plain]
+    for pattern in _PATTERNS:
+        names += [
+            os.path.basename(path)
+            for name in ("gcc", "clang", "tcc", f"{triple}-gcc")
+            for path in glob.glob(pattern.format(name))
+        ]
+    return list(dict.fromkeys(names))
