@@ -12,7 +12,7 @@ from pathlib import Path
 from compiler.elf import read_elf
 from compiler.families import Family
 from compiler.interview import Interview
-from compiler.libraries import library
+from compiler.libraries import library, of_the_c_library
 from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 
 # Folders that are nobody's compiler, whatever a compiler answers.
@@ -151,7 +151,11 @@ class _Finder:
             return
         for path in set(re.findall(rb"(?<![\w./])/[\w.+/-]{3,200}(?=\0)", Path(real).read_bytes())):
             name = os.fsdecode(path)
-            if os.path.isfile(name) and (os.access(name, os.X_OK) or name.endswith(TELLING_SUFFIXES)):
+            if (
+                os.path.isfile(name)
+                and not of_the_c_library(name)
+                and (os.access(name, os.X_OK) or name.endswith(TELLING_SUFFIXES))
+            ):
                 self.follow(name)
         folder, own = os.path.split(real)
         if real.startswith(_SYSTEM) and not real.startswith("/usr/local/"):

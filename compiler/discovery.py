@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from verifiers.config import Config
 __all__ = ["Runner", "oracle", "resolve"]
 
 _FORMAT = "ccverify compiler 1"
+_HUNG_FOR = 3600.0  # seconds; it may have been the machine that was slow, so it is not for ever
 
 
 def resolve(
@@ -104,13 +106,20 @@ def _describe(choice: Choice, arch: Arch, cache: Path | None, runner: Runner | N
         engines=_engines(behind, family),
         mounts=mounts(interview.command[0], files),
         ident=made.comment if made else "",
+        unreachable=interview.unreachable,
         why=choice.why,
         notes=_notes(interview, version, made is not None),
     )
     digests.save()
     # What could not be asked, or changed meanwhile, is asked again the next time.
-    if memory and not interview.unreachable and not interview.hung and before == _stamps(watched):
-        record = {"stamps": before, "watched": watched, "lookups": behind.lookups, "compiler": compiler.model_dump()}
+    if memory and not interview.unreachable and before == _stamps(watched):
+        record = {
+            "until": time.time() + _HUNG_FOR if interview.hung else None,
+            "stamps": before,
+            "watched": watched,
+            "lookups": behind.lookups,
+            "compiler": compiler.model_dump(),
+        }
         write_atomically(memory, json.dumps(record))
     return compiler
 
@@ -119,6 +128,8 @@ def _recall(memory: Path, env: Mapping[str, str]) -> Compiler | None:
     """The remembered compiler, if no file behind it changed and PATH still leads to the same programs."""
     try:
         record = json.loads(memory.read_text("utf-8"))
+        if record["until"] is not None and not time.time() < record["until"]:
+            return None
         if record["stamps"] != _stamps(record["watched"]):
             return None
         path = env.get("PATH", os.defpath)
@@ -196,7 +207,7 @@ def _notes(interview: Interview, version: str, made: bool) -> tuple[str, ...]:
     if interview.unreachable:
         notes.append("could not be started by an unprivileged user to ask for its version")
     elif interview.hung:
-        notes.append("did not answer some questions in time")
+        notes.append("did not answer some questions within the limits of time and output")
     elif not version:
         notes.append("does not say its version")
     if not made and not interview.unreachable:

@@ -33,7 +33,7 @@ class Detect(Frozen):
     """By what an unknown command is recognised as one of the family."""
 
     says: str = ""  # searched in its --version or -v output
-    macros: tuple[str, ...] = ()  # predefined, all of them
+    macros: tuple[str, ...] = ()  # predefined, all of them; where there are any, it must be able to list them
     without: tuple[str, ...] = ()  # predefined, none of them
     files: tuple[str, ...] = ()  # globs, one of which the real file's name matches
 

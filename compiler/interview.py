@@ -87,7 +87,7 @@ class Interview:
             detect = each.detect
             if detect.files and not (_named(each, real) and self.version(each)):
                 continue
-            if macros and not (macros.issuperset(detect.macros) and macros.isdisjoint(detect.without)):
+            if not (macros.issuperset(detect.macros) and macros.isdisjoint(detect.without)):
                 continue
             return each
         return families()["generic"]

@@ -25,7 +25,7 @@ _ALWAYS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 def library(name: str, wanted_by: Elf, origin: str) -> str | None:
     """The path of a library that an ELF file in ``origin`` needs; None for the C library's own and for missing ones."""
-    if name.startswith(_C_LIBRARY):
+    if of_the_c_library(name):
         return None
     if "/" in name:
         return name if os.path.isfile(name) else None
@@ -36,6 +36,11 @@ def library(name: str, wanted_by: Elf, origin: str) -> str | None:
         if os.path.isfile(path):
             return path
     return None
+
+
+def of_the_c_library(path: str) -> bool:
+    """Whether a library is the C library, a part of it, or its loader."""
+    return os.path.basename(path).startswith(_C_LIBRARY)
 
 
 @cache

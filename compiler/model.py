@@ -24,6 +24,7 @@ class Compiler(Frozen):
     engines: tuple[str, ...] = ()  # the compilers proper that are rightly behind it, e.g. /usr/lib/gcc/…/cc1
     mounts: tuple[str, ...] = ()  # outside the system's folders: to be seen, read-only, where it runs
     ident: str = ""  # what its objects' .comment says; "" where they have none
+    unreachable: bool = False  # the unprivileged user could not start it to ask it anything
     why: str = ""  # how it came to be chosen: "--cc", "$CC", "verify.toml default", "first found", "oracle"
     notes: tuple[str, ...] = ()  # what could not be found out
 

@@ -12,11 +12,12 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from verifiers.limits import SANDBOX_UID
+
 # argv -> (exit status, stdout and stderr together). 124: it took too long; 126, 127: it could not be started;
 # 128+N: it died of signal N.
 Runner = Callable[[Sequence[str]], tuple[int, str]]
 
-SANDBOX_UID = 59999
 TOOK_TOO_LONG, CANNOT_START, NOT_FOUND = 124, 126, 127
 SECONDS = 5.0  # for one question
 KEEP = 256 * 1024  # bytes of an answer; whoever says more is stopped

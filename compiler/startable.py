@@ -16,7 +16,7 @@ from compiler.errors import (
     CompilerNotExecutable,
     CompilerWrongArchitecture,
 )
-from compiler.probe import SANDBOX_UID
+from verifiers.limits import SANDBOX_UID
 from verifiers.nearest import nearest
 
 _NAMES_INSIDE = ("bin/cc", "bin/gcc", "bin/clang", "cc", "gcc", "clang", "zig", "tcc")

@@ -1,8 +1,8 @@
 """Unpack an upstream tarball so that nothing in it can leave the folder it is unpacked into.
 
-Written here rather than left to ``tarfile`` or the system's tar: one pass, in bounded memory, every header judged before
-anything of it is written, and about as fast as tar (the decompressor is a process of its own). tarfile's ``data`` filter
-is the model; where it corrects a bad member, we refuse the archive, except that mode bits are always ours (0644, 0755).
+Written here rather than left to ``tarfile`` or the system's tar: one pass in bounded memory, every header judged before
+anything of it is written, and about as fast as tar, for the decompressor is a process of its own. tarfile's ``data``
+filter is the model; where it corrects a bad member, we refuse the archive, except that modes are always 0644 or 0755.
 
 The format: POSIX.1-2017 pax(1) for ustar and the extended headers, the GNU tar manual for types L and K.
 """

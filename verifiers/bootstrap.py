@@ -1,8 +1,9 @@
 """Make or mend the virtual environment that ``./verify`` runs in, and print its path.
 
-Run by ``./verify`` as a file of its own, with any Python from 3.11 on and nothing installed: so the standard library is all
-it imports. Safe against others that do the same at the same time (a lock), and against its own death: the stamp that
-``./verify`` looks for is written last, and an environment without it is made anew.
+Run by ``./verify`` as a file of its own, with any Python from 3.11 on and nothing installed: so it imports the standard
+library only. Safe against others that do the same at the same time (a lock), and against its own death: the stamp that
+``./verify`` looks for is written last, and an environment without it is made anew. A ``.venv`` of somebody else's is
+left alone.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import IO, Final
 
 STAMP: Final = "ccverify-pyproject.toml"  # a copy of what was installed; written last
-PLACE: Final = "ccverify-at"  # the checkout it was installed from
+PLACE: Final = "ccverify-at"  # the checkout it is for; written first, and says that it is ours
 DEV: Final = "ccverify-dev"  # there when the dev extra was installed
 
 # What a package installer says when the network is at fault, although its last line speaks of versions.
 _NETWORK: Final = re.compile(
     r"name resolution|Name or service not known|NewConnectionError|ConnectTimeout|ReadTimeout|Connection refused"
     r"|Network is unreachable|ProxyError|SSLError|Connection reset|Max retries exceeded"
+    r"|No matching distribution found for \S+"
 )
 
 
@@ -53,9 +55,11 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _locked(local: Path, other: Path) -> Iterator[tuple[Path, IO[str]]]:
-    """The place to use, with its lock held: the checkout's own if it can be written, else the other."""
+    """The place to use, with its lock held: the checkout's own if it can be written and is ours, else the other."""
     venv = local
     try:
+        if local.is_dir() and any(local.iterdir()) and not (local / PLACE).exists():
+            raise PermissionError
         lock = _lock_file(local).open("a")
     except OSError:
         venv = other
@@ -72,7 +76,7 @@ def _locked(local: Path, other: Path) -> Iterator[tuple[Path, IO[str]]]:
 
 def _prepare(checkout: Path, venv: Path, dev: bool, lock: IO[str]) -> None:
     pyproject = (checkout / "pyproject.toml").read_bytes()
-    complete = _read(venv / STAMP) is not None and _read(venv / PLACE) == f"{checkout}\n".encode()
+    complete = _read(venv / STAMP) is not None and _read(venv / PLACE) == os.fsencode(f"{checkout}\n")
     complete = complete and os.access(venv / "bin/python", os.X_OK) and os.access(venv / "bin/verify", os.R_OK)
     had_dev = complete and (venv / DEV).exists()
     if complete and _read(venv / STAMP) == pyproject and (had_dev or not dev):
@@ -84,12 +88,13 @@ def _prepare(checkout: Path, venv: Path, dev: bool, lock: IO[str]) -> None:
     else:
         _say(f"making its Python environment in {venv} (once; takes about a minute)")
         shutil.rmtree(venv, ignore_errors=True)
+        venv.mkdir(parents=True, exist_ok=True)
+        (venv / PLACE).write_text(f"{checkout}\n", encoding="utf-8", errors="surrogateescape")
         # The real interpreter: a link that an upgrade turns to another version would leave its packages behind.
         _run([os.path.realpath(sys.executable), "-I", "-m", "venv", str(venv)], venv, lock)
     what = f"{checkout}[dev]" if dev else str(checkout)
     pip = [str(venv / "bin/python"), "-I", "-m", "pip"]
     _run([*pip, "install", "--no-input", "--disable-pip-version-check", "--editable", what], venv, lock)
-    (venv / PLACE).write_text(f"{checkout}\n", encoding="utf-8", errors="surrogateescape")
     if dev:
         (venv / DEV).touch()
     new = venv / f"{STAMP}.new"
@@ -99,7 +104,7 @@ def _prepare(checkout: Path, venv: Path, dev: bool, lock: IO[str]) -> None:
 
 
 def _run(command: Sequence[str], venv: Path, lock: IO[str]) -> None:
-    """Run a step with its output in a log. It holds the lock too, so that it outliving us does not harm who comes next."""
+    """Run a step with its output in a log. It holds the lock too: should it outlive us, the next one waits."""
     ours = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "VIRTUAL_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     path = _log_file(venv)
@@ -125,7 +130,7 @@ def _explain(path: Path, status: int) -> str:
     if found := _NETWORK.search(text):
         advice = "check the network and pip's configuration (a proxy, an index), and run this again"
         return f"cannot get the Python packages it needs: {found[0]}; {advice} (log: {path})"
-    errors = [line.removeprefix("ERROR: ") for line in lines if re.match(r"ERROR:|error:|Error:", line)]
+    errors = [line.removeprefix("ERROR: ") for line in lines if re.match(r"ERROR:|error: (?!subprocess)|Error:", line)]
     line = (errors or lines[-1:] or [f"exit status {status}"])[0]
     return f"cannot make its Python environment: {line} (log: {path})"
 

@@ -251,7 +251,7 @@ class _Run:
     @property
     def _info(self) -> CompilerInfo:
         info = self._compiler.info(self._plan.arch.name)
-        return info.model_copy(update={"engine": ", ".join(self._calibration.engines)})
+        return info.model_copy(update={"engine": ", ".join(self._calibration.engines or self._calibration.names)})
 
     def _step(self, step: Step) -> StepResult:
         work = self._work

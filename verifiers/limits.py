@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from verifiers.results import Reason, Usage
+
+SANDBOX_UID: Final = 64801
+"""Whom root becomes for all that is not ours; in the range that Debian keeps for global users, and no one's here."""
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -68,7 +68,7 @@ class Job:
     prefix: Sequence[str] = ()  # starts with an absolute path
     uid: int | None = None  # to become, by the guard
     fds: Sequence[int] = ()  # to pass on
-    hint: str = "or run with --sandbox none"  # the next step when the guard never reported
+    hint: str = "run with --sandbox none to go without"  # the next step where this machine does not permit it
 
 
 @dataclass
@@ -131,8 +131,8 @@ def run(job: Job, *, log: BinaryIO, limits: Limits, folder: Path, group: Group, 
     """Runs ``job`` to its end or a limit; nothing of it is left when this returns.
 
     ``folder`` is the one whose disk is watched; ``group`` the control group to run in, possibly an empty one (its
-    removal is the caller's); ``stdout`` a descriptor for the command's stdout, which else goes to ``log`` as stderr does.
-    Raises ``SandboxFailed`` when the command was never started. Ctrl-C is a result, not an exception.
+    removal is the caller's); ``stdout`` a descriptor for the command's stdout, which else goes to ``log`` as stderr
+    does. Raises ``SandboxFailed`` when the command was never started. Ctrl-C is a result, not an exception.
     """
     if is_interrupted():
         return Completed(None, None, Usage(), Reason.INTERRUPTED, "interrupted")
@@ -302,7 +302,9 @@ class _Run:
     def _completed(self, seconds: float) -> Completed:
         lines = self.reported.splitlines()
         if not self.stopped and (lines[:1] != [b"started"] or b"failed" in lines):
-            raise SandboxFailed(detail=_complaint(self.output.head), next=self.job.hint)
+            why = _complaint(self.output.head)
+            denied = "namespace" in why or "permi" in why.lower()
+            raise SandboxFailed(detail=why, next=self.job.hint if denied else "run with --sandbox none to go without")
         words = lines[-1].split() if lines else []
         if len(words) != 5:  # the guard itself was killed, by us after its time or by somebody else
             words = [b"signal", b"9", b"0", b"0", b"0"]

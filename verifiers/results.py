@@ -214,7 +214,7 @@ class CompilerInfo(Frozen):
     version: str
     fingerprint: str
     command: tuple[str, ...]
-    engine: str = ""  # the known compiler proper that runs behind it, e.g. /usr/lib/gcc/…/cc1
+    engine: str = ""  # the known compiler that runs behind a wrapper, e.g. /usr/lib/llvm-14/bin/clang, or gcc on PATH
 
 
 class RunResult(Frozen):

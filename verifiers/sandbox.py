@@ -19,10 +19,9 @@ from typing import BinaryIO, Final, Protocol
 from verifiers import guard, process
 from verifiers.cgroup import Group
 from verifiers.errors import InfrastructureError, UsageError
-from verifiers.limits import Completed, Limits, Mount
+from verifiers.limits import SANDBOX_UID, Completed, Limits, Mount
 from verifiers.results import Reason
 
-SANDBOX_UID: Final = 64801  # in the range that Debian keeps for fixed, globally allocated users; no one's here
 SANDBOX_USER: Final = "verify"
 CELL: Final = "/cell"
 _GUARD: Final = "/run/ccverify-guard"
@@ -255,6 +254,8 @@ class Bubblewrap(_Base):
             options += ["--bind", str(self.work / "tmp"), folder]
         for path, fd in files.items():
             options += ["--perms", "0444", "--ro-bind-data", str(fd), path]
+        for folder in _parents(mounts):
+            options += ["--perms", "0755", "--dir", folder]
         for mount in mounts:
             options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
         for folder in ("/dev", *_MASKED, "/"):  # not below: /dev/shm and the mounts stay as they are
@@ -278,6 +279,16 @@ def _text(text: str) -> Iterator[int]:
         yield read
     finally:
         os.close(read)
+
+
+def _parents(mounts: Sequence[Mount]) -> list[str]:
+    """The folders above the mounts that the host does not lend; bwrap by itself makes them for root's eyes only."""
+    found: dict[str, None] = {}
+    for mount in mounts:
+        parents = list(reversed(PurePosixPath(mount.target).parents))[1:]
+        if parents and (parents[0].name in _SKIPPED or not os.path.isdir(parents[0])):
+            found.update(dict.fromkeys(map(str, parents)))
+    return list(found)
 
 
 def _ordered(mounts: Sequence[Mount]) -> list[Mount]:

@@ -17,6 +17,7 @@ from compiler.driver import DriverLimits, build_driver
 from compiler.model import Compiler, distinct
 from verifiers import requirements
 from verifiers.cell import Engine
+from verifiers.asking import in_sandbox
 from verifiers.config import Config, LimitsConfig, find_config, load_config
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
@@ -126,10 +127,17 @@ class Session:
 
     def _candidates(self, named: Sequence[str], targets: Sequence[Arch]) -> tuple[Compiler, ...]:
         """The compilers under test, under names of their own; says which one was taken where none was named."""
-        found = [resolve(spec, targets[0], self.config, cache=self.state.cache) for spec in named or (None,)]
+        found = [self._candidate(spec, targets[0]) for spec in named or (None,)]
         if not named:
             self._say(f"candidate: {found[0].name} ({found[0].why})")
         return distinct(found)
+
+    def _candidate(self, spec: str | None, target: Arch) -> Compiler:
+        found = resolve(spec, target, self.config, cache=self.state.cache)
+        if not found.unreachable:
+            return found
+        # below a folder that is closed to others, such as /root: the sandbox can show it
+        return resolve(spec, target, self.config, cache=self.state.cache, runner=in_sandbox(self.state, found.mounts))
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)

@@ -30,7 +30,9 @@ def build_driver(cc: Sequence[str], cache: Path, *, conf: str | None = None) -> 
     """
     flags = (*FLAGS, *((f'-DCONF="{conf}"',) if conf else ()))
     key = hashlib.sha256()
-    for part in (SOURCE.read_bytes(), _version(cc), *(os.fsencode(word) for word in (*cc, *flags, *STATIC))):
+    sources = (SOURCE, *sorted(SOURCE.parent.glob("*.h")))
+    words = (os.fsencode(word) for word in (*cc, *flags, *STATIC))
+    for part in (*(path.read_bytes() for path in sources), _version(cc), *words):
         key.update(len(part).to_bytes(8, "big") + part)
     binary = cache / f"driver-{key.hexdigest()[:32]}"
     if binary.exists():

@@ -40,7 +40,9 @@ _UNDEFINED: Final = re.compile(
     r"undefined reference to|undefined symbol|unresolved (?:reference|symbol|external)", re.IGNORECASE
 )
 _LINKER: Final = re.compile(
-    r"\bld(?:\.\w+)?: |collect2: |cannot find -l|linker command failed|multiple definition of", re.IGNORECASE
+    r"\bld(?:\.\w+)?: |collect2: |cannot find (?:-l|library)|library '.*' not found|linker command failed"
+    r"|multiple definition of",
+    re.IGNORECASE,
 )
 
 # A shell in between turns a signal into an exit status: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.

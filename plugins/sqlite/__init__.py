@@ -21,7 +21,7 @@ _FUZZ_SMOKE = (4, 6, 7)  # 14,616 cases; the other files are 31,601
 _FUZZ_ALL = (1, 2, 3, 4, 5, 6, 7, 8)
 _TARGETS = {
     Depth.SMOKE: ("fuzzcheck", "speedtest1"),
-    Depth.STANDARD: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture", "sqlite3"),
+    Depth.STANDARD: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture"),
     Depth.FULL: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture", "sqlite3", "threadtest3"),
 }
 

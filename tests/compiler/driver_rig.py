@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -57,7 +58,7 @@ class Rig:
         script.write_text(
             '#!/bin/sh\nout=; src=; take=\nfor a in "$@"; do\n'
             '  if [ -n "$take" ]; then out=$a; take=; fi\n'
-            '  case $a in -o) take=1;; *.c) src=$a;; esac\ndone\n' + body + "\n"
+            "  case $a in -o) take=1;; *.c) src=$a;; esac\ndone\n" + body + "\n"
         )
         script.chmod(0o755)
         return (str(script),)
@@ -111,7 +112,5 @@ def alive(pid: int) -> bool:
 
 def end(pids: Sequence[int]) -> None:
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ class TestArguments:
     def test_long_command_line_is_cut_in_the_log_only(self, rig: Rig) -> None:
         """A line stays below 64 KiB."""
         rig.write("a.c")
-        assert rig.run("-c", "a.c", *(f"-DX{n}=1" for n in range(20_000))).returncode == 0
+        assert rig.run("-c", "a.c", *(f"-DX{n}=1" for n in range(7_000))).returncode == 0
         assert rig.call().argv_cut
         assert len(rig.log.read_bytes()) < 64 * 1024
 
@@ -226,10 +227,12 @@ class TestPassing:
     def test_the_telling_line_is_kept_wherever_it_comes(self, rig: Rig) -> None:
         """4 KiB of warnings do not hide the error."""
         rig.configure(
-            candidate=rig.saboteur("yes 'a.c:1: warning: x' | head -n 5000 >&2; echo 'a.c:9:1: error: this' >&2; exit 1")
+            candidate=rig.saboteur(
+                "yes 'a.c:1: warning: x' | head -n 5000 >&2; echo 'a.c:9:1: error: this' >&2; exit 1"
+            )
         )
         done = rig.run("-c", "a.c")
-        assert len(done.stderr) > 100_000
+        assert len(done.stderr) > 90_000
         assert rig.call().stderr.endswith("\n[...]\na.c:9:1: error: this")
 
     def test_usage_of_the_compilers_children_counts(self, rig: Rig) -> None:
@@ -237,18 +240,22 @@ class TestPassing:
         rig.write("a.c", "".join(f"int f{n}(int x) {{ return x * {n}; }}\n" for n in range(3000)))
         rig.run("-O2", "-c", "a.c")
         call = rig.call()
-        assert 0.01 < call.cpu and call.seconds < 30 and call.peak_kib > 10_000
+        assert call.cpu > 0.01 and call.seconds < 30 and call.peak_kib > 10_000
 
     def test_closed_standard_streams(self, rig: Rig) -> None:
         """A build daemon may have closed them all."""
         rig.write("a.c")
-        subprocess.run(["sh", "-c", f"exec 0<&- 1>&- 2>&-; {rig.cc} -Wall -c a.c"], cwd=rig.work, check=True, timeout=30)
+        subprocess.run(
+            ["sh", "-c", f"exec 0<&- 1>&- 2>&-; {rig.cc} -Wall -c a.c"], cwd=rig.work, check=True, timeout=30
+        )
         assert rig.call().output is not None
 
     def test_ignored_sigchld(self, rig: Rig) -> None:
         """A parent that ignores SIGCHLD does not lose us the status."""
         rig.write("a.c", "int x = ;\n")
-        done = subprocess.run(["bash", "-c", f"trap '' CHLD; exec {rig.cc} -c a.c"], cwd=rig.work, capture_output=True, timeout=30)
+        done = subprocess.run(
+            ["bash", "-c", f"trap '' CHLD; exec {rig.cc} -c a.c"], cwd=rig.work, capture_output=True, timeout=30
+        )
         assert done.returncode == 1 == rig.call().exit
 
     def test_script_without_an_interpreter_line(self, rig: Rig) -> None:
@@ -296,7 +303,8 @@ class TestParallel:
         """A hundred calls at once leave a hundred whole lines."""
         rig.configure(candidate=("/bin/true",))
         running = [
-            subprocess.Popen([rig.cc, "-c", f"f{n}.c", *["-DX"] * 500, "-o", "/dev/null"], cwd=rig.work) for n in range(100)
+            subprocess.Popen([rig.cc, "-c", f"f{n}.c", *["-DX"] * 500, "-o", "/dev/null"], cwd=rig.work)
+            for n in range(100)
         ]
         assert {process.wait(30) for process in running} == {0}
         calls = rig.calls()
@@ -307,18 +315,13 @@ class TestParallel:
 class TestUnprivileged:
     @pytest.mark.root
     @pytest.mark.skipif(os.getuid() != 0, reason="needs root")
-    def test_a_compiler_that_deletes_its_output_path_and_dev_null(self, rig: Rig) -> None:
-        """As another user it cannot, and the driver itself never touches the device."""
-        os.chmod(rig.tree.parent, 0o777)
-        for path in (rig.work, rig.tree):
-            os.chmod(path, 0o777)
-        folder = rig.tree.parent
-        while folder != folder.parent and folder.stat().st_mode & 0o001 == 0 and folder.owner() == "root":
-            pytest.skip(f"{folder} is closed to others")
-        rig.configure(candidate=rig.saboteur('rm -f "$out" 2>/dev/null; exit 0'))
-        for path in rig.tree.parent.parents:
-            if not path.stat().st_mode & 0o001:
-                pytest.skip(f"{path} is closed to other users")
-        done = rig.run("-c", "a.c", "-o", "/dev/null", user=65534, group=65534)
-        assert done.returncode == 0 and rig.call().output is None
+    def test_a_compiler_that_deletes_its_output_path(self) -> None:
+        """As another user it cannot delete /dev/null, and the driver itself never touches the device."""
+        with tempfile.TemporaryDirectory() as folder:
+            rig = Rig(Path(folder))
+            rig.configure(candidate=rig.saboteur('rm -f "$out" 2>/dev/null; exit 0'))
+            for path in (Path(folder), rig.work, rig.tree):
+                path.chmod(0o777)
+            done = rig.run("-c", "a.c", "-o", "/dev/null", user=65534, group=65534, extra_groups=[])
+            assert done.returncode == 0 and rig.call().output is None
         assert Path("/dev/null").is_char_device()

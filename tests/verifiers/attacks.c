@@ -41,14 +41,14 @@ int main(int argc, char **argv)
     }
     if (is(what, "orphan-burn")) { /* an orphan burns CPU and is killed, never waited for by its parent */
         if (fork() == 0) { if (fork() == 0) { setsid(); burn(atof(arg)); for (;;) pause(); } _exit(0); }
-        wait(NULL); usleep(atof(arg) * 4e6); return 0;
+        wait(NULL); usleep(atof(arg) * 2e7); return 0;
     }
     if (is(what, "unwaited-burn")) { signal(SIGCHLD, SIG_IGN); if (fork() == 0) { burn(atof(arg)); _exit(0); } wait(NULL); return 0; }
     if (is(what, "burn-for-ever")) burn(1e9);
     if (is(what, "fork-bomb")) { for (;;) if (fork() < 0) { if (errno != EAGAIN && errno != ENOMEM) return 3; usleep(1000); } }
     if (is(what, "fork-count")) { int n = 0; while (n < 5000) { pid_t p = fork(); if (p == 0) for (;;) pause(); if (p < 0) break; n++; } printf("%d\n", n); return 0; }
     if (is(what, "eat")) { size_t n = (size_t)atoi(arg) << 20; char *p = malloc(n); if (!p) { puts("refused"); return 4; } for (size_t i = 0; i < n; i += 4096) p[i] = 1; puts("ate"); return 0; }
-    if (is(what, "eat-in-children")) { for (int i = 0; i < atoi(arg); i++) if (fork() == 0) { char *p = malloc(32 << 20); memset(p, 1, 32 << 20); sleep(2); _exit(0); } while (wait(NULL) > 0) ; return 0; }
+    if (is(what, "eat-in-children")) { for (int i = 0; i < atoi(arg); i++) if (fork() == 0) { char *p = malloc(32 << 20); memset(p, 1, 32 << 20); usleep(500000); _exit(0); } while (wait(NULL) > 0) ; return 0; }
     if (is(what, "print-for-ever")) { char line[65536]; memset(line, 'x', sizeof line); signal(SIGPIPE, SIG_IGN); for (;;) if (write(1, line, sizeof line) < 0 && errno == EPIPE) usleep(1000); }
     if (is(what, "file-for-ever")) { static char block[1 << 20]; memset(block, 'x', sizeof block); int fd = open(arg, O_WRONLY | O_CREAT, 0644); for (;;) if (write(fd, block, sizeof block) < 0) { perror("write"); return 5; } else if (argc > 3) usleep(atoi(argv[3])); }
     if (is(what, "chmod")) return chmod(arg, 0755) ? errno : 0;

@@ -46,7 +46,8 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
 def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
     info = run.compiler
     isolation = "" if run.sandbox == "bubblewrap" else f", sandbox {run.sandbox}"
-    yield f"{name} {info.name}: {shlex.join(info.command)}{isolation}"
+    behind = f", which is {info.engine} behind a wrapper" if info.engine else ""
+    yield f"{name} {info.name}: {shlex.join(info.command)}{behind}{isolation}"
     for step in run.steps:
         outcome = "ok" if step.ok else f"{step.reason}: {one_line(step.message)}"
         usage = step.usage

@@ -1,0 +1,101 @@
+"""What real compilers say when they refuse, read as faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compiler.driver import faults
+from tests.compiler.driver_rig import Rig
+from verifiers.results import Reason
+
+COMPILERS = [
+    pytest.param(path, marks=pytest.mark.skipif(not Path(path).exists(), reason=f"needs {path}"), id=path[9:])
+    for path in ("/usr/bin/gcc", "/usr/bin/clang", "/usr/bin/tcc")
+]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+class TestRealCompilers:
+    def fault(self, rig: Rig, compiler: str, source: str, *args: str) -> tuple[Reason, str, str]:
+        rig.configure(candidate=(compiler,))
+        rig.write("src/a.c", source)
+        assert rig.run(*args, "src/a.c").returncode == 1
+        (fault,) = faults(rig.calls())
+        return fault.reason, fault.unit, fault.message
+
+    def test_rejects_valid(self, rig: Rig, compiler: str) -> None:
+        """An error has its file and line."""
+        reason, unit, message = self.fault(rig, compiler, "int x;\nint f(void) { return y; }\n", "-c")
+        assert (reason, unit) == (Reason.REJECTS_VALID, "src/a.c")
+        assert message.startswith("src/a.c:2:") and "error: " in message
+
+    def test_missing_header(self, rig: Rig, compiler: str) -> None:
+        """A fatal error is one too."""
+        assert self.fault(rig, compiler, "#include <nowhere.h>\n", "-c")[0] is Reason.REJECTS_VALID
+
+    def test_bad_flag(self, rig: Rig, compiler: str) -> None:
+        """An option it does not know."""
+        flag = "-qno-such-option" if compiler.endswith("tcc") else "-fno-such-option"
+        reason, _, message = self.fault(rig, compiler, "int x;\n", "-c", flag)
+        assert reason is Reason.BAD_FLAG and flag.removeprefix("-") in message
+
+    def test_undefined_symbol(self, rig: Rig, compiler: str) -> None:
+        """At the link, with the symbol's name, not the linker's preamble."""
+        reason, _, message = self.fault(
+            rig, compiler, "int gone(void); int main(void) { return gone(); }\n", "-o", "prog"
+        )
+        assert reason is Reason.UNDEFINED_SYMBOL and "gone" in message
+
+    def test_bad_assembly(self, rig: Rig, compiler: str) -> None:
+        """Nonsense in an asm statement is the assembler's to refuse."""
+        reason, _, message = self.fault(rig, compiler, 'void f(void) { __asm__("nonsense %eax"); }\n', "-c")
+        assert reason is Reason.ASSEMBLER_ERROR, message
+
+    def test_missing_library(self, rig: Rig, compiler: str) -> None:
+        """A link that finds no library."""
+        reason, _, message = self.fault(rig, compiler, "int main(void) { return 0; }\n", "-o", "prog", "-lnowhere")
+        assert reason is Reason.LINK_ERROR and "nowhere" in message
+
+
+class TestWhatCounts:
+    def test_probes_do_not(self, rig: Rig) -> None:
+        """A question may be answered no, unless configure itself gave up over it."""
+        rig.configure(step="configure")
+        rig.write("conftest.c", "int x = ;\n")
+        rig.run("-c", "conftest.c")
+        assert faults(rig.calls()) == ()
+        (fault,) = faults(rig.calls(), probes=True)
+        assert (fault.reason, fault.unit) == (Reason.REJECTS_VALID, "conftest.c")
+
+    def test_host_and_leak_do_not(self, rig: Rig) -> None:
+        """Another compiler's errors are not the candidate's."""
+        rig.write("a.c", "int x = ;\n")
+        rig.run("-c", "a.c", program=str(rig.tree / "bin" / "host-cc"))
+        rig.run("-c", "a.c", program="gcc")
+        assert len(rig.calls()) == 2 and faults(rig.calls()) == ()
+
+    def test_most_telling_first_and_each_once(self, rig: Rig) -> None:
+        """A crash before an error; the same error in the PIC object is the same."""
+        rig.write("a.c", "int x = ;\n")
+        rig.run("-c", "a.c")
+        rig.run("-c", "-fPIC", "a.c")
+        rig.configure(candidate=rig.saboteur("kill -ABRT $$"))
+        rig.run("-c", "b.c")
+        assert [(fault.reason, fault.unit) for fault in faults(rig.calls())] == [
+            (Reason.COMPILER_CRASH, "b.c"),
+            (Reason.REJECTS_VALID, "a.c"),
+        ]
+
+    def test_full_disk_is_ours(self, rig: Rig) -> None:
+        """No room for the object says nothing of the compiler."""
+        rig.configure(candidate=rig.saboteur("echo 'cc1: fatal error: a.s: No space left on device' >&2; exit 1"))
+        rig.run("-c", "a.c")
+        (fault,) = faults(rig.calls())
+        assert fault.reason is Reason.DISK_FULL and fault.reason.is_ours

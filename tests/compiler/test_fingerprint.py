@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from compiler.fingerprint import Digests, fingerprint
+from tests.compiler.candidates import found, script
+from verifiers.config import CompilerEntry, Config
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    """Changes a file in place: same inode, same size where the texts are equally long."""
+    with path.open("r+") as file:
+        text = file.read()
+        assert old in text
+        file.seek(0)
+        file.write(text.replace(old, new))
+        file.truncate()
+
+
+class TestChanges:
+    """Every one of them through the cache that holds the old answer."""
+
+    def test_the_program_itself(self, place: Path) -> None:
+        """One byte in place, size and times put back: another fingerprint. Put back: the first one again."""
+        mine = script(place / "mycc", "exit 3 # a")
+        first = found(mine, place / "cache")
+        times = mine.stat()
+        rewrite(mine, "# a", "# b")
+        os.utime(mine, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert found(mine, place / "cache").fingerprint != first.fingerprint
+        rewrite(mine, "# b", "# a")
+        assert found(mine, place / "cache").fingerprint == first.fingerprint
+
+    def test_what_a_wrapper_runs(self, place: Path) -> None:
+        """By absolute path, by PATH, as a neighbour, and one step further: each counts; a comment does not."""
+        deep = script(place / "deep" / "cc1", "exit 3")
+        absolute = script(place / "abs" / "cc", f"exec {deep} x")
+        neighbour = script(place / "bin" / "helper", "exit 3")
+        commented = script(place / "other" / "cc", "exit 3")
+        mine = script(place / "bin" / "mycc", f'# see {commented}\n$(dirname "$0")/helper; exec {absolute} "$@"')
+        seen = {found(mine, place / "cache").fingerprint}
+        for number, path in enumerate((deep, absolute, neighbour, mine), 2):
+            path.write_text(path.read_text() + "# changed\n")
+            seen.add(found(mine, place / "cache").fingerprint)
+            assert len(seen) == number, path
+        commented.write_text("#!/bin/sh\n")
+        seen.add(found(mine, place / "cache").fingerprint)
+        assert len(seen) == 5
+
+    def test_a_command_on_path(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its content counts, and so does another one that comes before it on PATH."""
+        monkeypatch.setenv("PATH", f"{place}/first:{place}/second:/usr/bin:/bin")
+        backend = script(place / "second" / "mybackend", "exit 3")
+        mine = script(place / "mycc", 'mybackend "$@"')
+        one = found(mine, place / "cache").fingerprint
+        backend.write_text("#!/bin/sh\nexit 4\n")
+        two = found(mine, place / "cache").fingerprint
+        script(place / "first" / "mybackend", "exit 5")
+        three = found(mine, place / "cache").fingerprint
+        assert len({one, two, three}) == 3
+
+    def test_what_a_wrapper_names_before_it_is_there(self, place: Path) -> None:
+        """A tool that appears later is seen."""
+        mine = script(place / "mycc", f"{place}/tools/later; exit 0")
+        first = found(mine, place / "cache").fingerprint
+        script(place / "tools" / "later", "exit 0")
+        assert found(mine, place / "cache").fingerprint != first
+
+    def test_a_link_that_leads_elsewhere(self, place: Path) -> None:
+        """As update-alternatives does."""
+        script(place / "one", "exit 1")
+        script(place / "two", "exit 2")
+        link = place / "mycc"
+        link.symlink_to("one")
+        first = found(link, place / "cache").fingerprint
+        link.unlink()
+        link.symlink_to("two")
+        assert found(link, place / "cache").fingerprint != first
+
+    def test_what_verify_toml_names(self, place: Path) -> None:
+        """Files and folders that only the user knows, and the environment."""
+        mine = script(place / "bin" / "mycc", "exit 3")
+        (place / "data").mkdir()
+        (place / "data" / "table").write_text("1")
+
+        def own(**env: str) -> str:
+            entry = CompilerEntry(command=(str(mine),), files=(str(place / "data"),), env=env)
+            return found("own", place / "cache", Config(compiler={"own": entry})).fingerprint
+
+        seen = [own(), own()]
+        (place / "data" / "table").write_text("2")
+        seen.append(own())
+        (place / "data" / "more").write_text("")
+        seen.append(own())
+        seen.append(own(A="1"))
+        assert seen[0] == seen[1]
+        assert len(set(seen)) == 4
+
+    def test_what_lies_around_an_unknown_compiler(self, place: Path) -> None:
+        """Its include and lib folders, and the programs that bear its name."""
+        (place / "bin").mkdir()
+        mine = place / "bin" / "mycc"
+        shutil.copy("/bin/true", mine)
+        (place / "include").mkdir()
+        (place / "include" / "a.h").write_text("1")
+        helper = script(place / "bin" / "mycc-as", "exit 3")
+        (place / "README").write_text("1")
+        seen = [found(mine, place / "cache").fingerprint]
+        (place / "include" / "a.h").write_text("2")
+        seen.append(found(mine, place / "cache").fingerprint)
+        helper.write_text("#!/bin/sh\nexit 4\n")
+        seen.append(found(mine, place / "cache").fingerprint)
+        (place / "README").write_text("2")
+        seen.append(found(mine, place / "cache").fingerprint)
+        assert len(set(seen)) == 3
+        assert seen[2] == seen[3]
+
+    def test_the_same_elsewhere_is_the_same(self, place: Path) -> None:
+        """A compiler that was moved as it is has the fingerprint it had."""
+        one, two = (script(place / each / "mycc", "exit 3") for each in ("a", "b"))
+        assert found(one).fingerprint == found(two).fingerprint
+
+
+class TestSpeed:
+    @pytest.mark.parametrize("spec", ["gcc", "clang", "tcc", "zig"])
+    def test_the_second_time_is_nearly_free(self, known: Path, spec: str) -> None:
+        """Less than 50 ms of CPU, also for zig with its 20,000 files."""
+        if not (importlib.util.find_spec("ziglang") if spec == "zig" else shutil.which(spec)):
+            pytest.skip(f"no {spec}")
+        first = found(spec, known)
+        started = time.process_time()
+        assert found(spec, known) == first
+        assert time.process_time() - started < 0.05
+
+
+class TestCache:
+    def test_a_damaged_cache_is_no_error(self, place: Path) -> None:
+        """Rubbish, an empty file, other JSON: the compiler is asked again."""
+        mine = script(place / "mycc", "echo mycc 1.5")
+        first = found(mine, place / "cache")
+        for rubbish in ("", "{", "[]", "{}", '{"until": null, "stamps": 1, "watched": 5}'):
+            for path in (place / "cache" / "compilers").iterdir():
+                path.write_text(rubbish)
+            assert found(mine, place / "cache") == first
+
+    def test_a_cache_that_cannot_be_written_is_no_error(self, place: Path) -> None:
+        """The compiler is found all the same."""
+        (place / "cache").write_text("a file, not a folder")
+        assert found(script(place / "mycc", "echo mycc 1.5"), place / "cache").version == "1.5"
+
+
+class TestDigests:
+    def test_a_folder_is_names_and_contents(self, place: Path) -> None:
+        """A renamed file, another content and another link each count; an empty folder and .git do not."""
+        folder = place / "tree"
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / "a").write_text("1")
+        (folder / "link").symlink_to("sub/a")
+        seen = [Digests().of(str(folder))]
+        (folder / "empty").mkdir()
+        (folder / ".git").mkdir()
+        (folder / ".git" / "x").write_text("1")
+        assert Digests().of(str(folder)) == seen[0]
+        (folder / "sub" / "a").write_text("2")
+        seen.append(Digests().of(str(folder)))
+        (folder / "sub" / "a").rename(folder / "sub" / "b")
+        seen.append(Digests().of(str(folder)))
+        (folder / "link").unlink()
+        (folder / "link").symlink_to("sub/b")
+        seen.append(Digests().of(str(folder)))
+        assert len(set(seen)) == 4
+
+    def test_is_remembered_by_times(self, place: Path) -> None:
+        """A saved digest is used while the file's times stand, and not a moment longer."""
+        file = place / "file"
+        file.write_text("1")
+        digests = Digests(place / "digests.json")
+        first = digests.of(str(file))
+        digests.save()
+        assert Digests(place / "digests.json")._known[str(file)][-1] == first
+        file.write_text("2")
+        assert Digests(place / "digests.json").of(str(file)) == Digests().of(str(file)) != first
+
+    def test_nothing_special_is_opened(self, place: Path) -> None:
+        """A pipe in a folder does not stop the reading."""
+        os.mkfifo(place / "pipe")
+        assert Digests().of(str(place))
+
+    def test_words_are_kept_apart(self) -> None:
+        """Arguments that only differ in where one ends are two fingerprints."""
+        assert fingerprint([], Digests(), ("a", "bc")) != fingerprint([], Digests(), ("ab", "c"))

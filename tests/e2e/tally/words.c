@@ -1,0 +1,3 @@
+#include "tally.h"
+#include "words.h"
+const char *word(int index) { return words[index]; }
