@@ -105,7 +105,15 @@ def _prepare(checkout: Path, venv: Path, dev: bool, lock: IO[str]) -> None:
 
 def _run(command: Sequence[str], venv: Path, lock: IO[str]) -> None:
     """Run a step with its output in a log. It holds the lock too: should it outlive us, the next one waits."""
-    ours = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "VIRTUAL_ENV"}
+    ours = {
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_USER",
+        "VIRTUAL_ENV",
+        "PYTHONDONTWRITEBYTECODE",
+    }
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     path = _log_file(venv)
     with path.open("wb") as log:

@@ -52,7 +52,7 @@ class Engine:
     sandbox: str = "bubblewrap"
     jobs: int = 1
     fresh: bool = False
-    plugin_seconds: float = 600.0  # what a plugin's own Python may take between two commands
+    plugin_seconds: float = 1800.0  # what a plugin's own Python may take between two commands
     stop: threading.Event = field(default_factory=threading.Event)
 
 

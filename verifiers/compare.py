@@ -67,7 +67,7 @@ def settle(first: Verdict, second: Verdict) -> Verdict:
     if first.step is not second.step:
         note = f"failed in {first.step}, then in {second.step}"
         return second.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*second.notes, note)})
-    if not first.differences and not second.differences:
+    if first.step is not Step.TEST:
         return first
     again = {each.name for each in second.differences}
     both = tuple(each for each in first.differences if each.name in again)
@@ -100,50 +100,37 @@ def _untested(cases: CaseTable) -> Verdict:
 
 
 def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool]) -> Verdict:
-    base = _held(candidate.cases, oracle.cases, may_miss)
-    if base.differences:
-        return _of_differences(base.differences, base)
-    faults = _own_faults(candidate, oracle)
-    if faults:
-        worst = faults[0]
-        return base.model_copy(
-            update={
-                "kind": VerdictKind.FAIL,
-                "reason": worst.reason,
-                "step": Step.BUILD,
-                "message": f"{worst.unit}: {worst.message}",
-                "faults": faults,
-            }
-        )
+    """Two runs that came to their end: what speaks against the candidate first, then what keeps a green from being one."""
+    held = _held(candidate.cases, oracle.cases, may_miss)
     made = candidate.provenance
+    if faults := _own_faults(candidate, oracle):
+        message = f"{faults[0].unit}: {faults[0].message}"
+        return _marked(held, VerdictKind.FAIL, faults[0].reason, Step.BUILD, message, faults=faults)
+    if held.differences:
+        return _of_differences(held.differences, held)
     if made.leaks:
         leak = made.leaks[0]
         more = f" and {len(made.leaks) - 1} more" if len(made.leaks) > 1 else ""
         message = f"not all is the candidate's: {leak.unit}{more}: {leak.how}"
-        return base.model_copy(
-            update={"kind": VerdictKind.ERROR, "reason": Reason.LEAK, "step": Step.BUILD, "message": message}
-        )
-    if not made.candidate and not made.oracle:
-        message = "no unit was compiled through the driver: the build ignored CC"
-        return base.model_copy(
-            update={"kind": VerdictKind.ERROR, "reason": Reason.NO_UNITS, "step": Step.BUILD, "message": message}
-        )
+        return _marked(held, VerdictKind.ERROR, Reason.LEAK, Step.BUILD, message)
+    if not made.candidate:
+        message = "the mix left it none" if made.oracle else "the build ignored CC"
+        return _marked(held, VerdictKind.ERROR, Reason.NO_UNITS, Step.BUILD, f"no unit is the candidate's: {message}")
     if dead := _dead_suites(oracle.cases):
         message = f"the oracle's own suite did not complete: {', '.join(dead)}"
-        return base.model_copy(
-            update={
-                "kind": VerdictKind.BROKEN,
-                "reason": Reason.ORACLE_FAILED,
-                "step": Step.TEST,
-                "message": message,
-            }
-        )
-    if not base.compared:
-        message = "the candidate ran not one case that the oracle passes"
-        return base.model_copy(
-            update={"kind": VerdictKind.ERROR, "reason": Reason.NO_TESTS, "step": Step.TEST, "message": message}
-        )
-    return base
+        return _marked(held, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
+    if made.units != oracle.provenance.units:
+        note = f"{made.units} units were built, but {oracle.provenance.units} with the oracle"
+        return held.model_copy(update={"notes": (*held.notes, note)})
+    return held
+
+
+def _marked(
+    held: Verdict, kind: VerdictKind, reason: Reason, step: Step, message: str, *, faults: tuple[Fault, ...] = ()
+) -> Verdict:
+    """The comparison with what it came to."""
+    update = {"kind": kind, "reason": reason, "step": step, "message": message, "faults": faults}
+    return held.model_copy(update=update)
 
 
 def _dead_suites(cases: CaseTable) -> list[str]:
@@ -206,15 +193,9 @@ def _of_differences(differences: tuple[Difference, ...], base: Verdict) -> Verdi
     where = [each for each in differences if _REASON[each.candidate] is _REASON[worst.candidate]]
     first = where[0]
     count = f"{len(differences):,} of {base.compared + _missing(differences):,} cases differ"
-    return base.model_copy(
-        update={
-            "kind": VerdictKind.FAIL,
-            "reason": _REASON[worst.candidate],
-            "step": Step.TEST,
-            "message": f"{count}, first {first.name}: {first.message or first.candidate}",
-            "differences": differences,
-        }
-    )
+    message = f"{count}, first {first.name}: {first.message or first.candidate}"
+    found = base.model_copy(update={"differences": differences})
+    return _marked(found, VerdictKind.FAIL, _REASON[worst.candidate], Step.TEST, message)
 
 
 def _missing(differences: tuple[Difference, ...]) -> int:

@@ -91,6 +91,7 @@ class LimitsConfig(Frozen):
     compile_seconds: PositiveFloat | None = None
     compile_memory: Bytes | None = None
     step_seconds: PositiveFloat | None = None
+    plugin_seconds: PositiveFloat | None = None  # of a plugin's own Python between two commands
     memory: Bytes | None = None
     processes: PositiveInt | None = None
     file: Bytes | None = None

@@ -6,13 +6,9 @@ pinned size is known.
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -117,6 +113,9 @@ class Transfer:
         return answer, 0
 
     def _request(self, url: str, start: int) -> _Answer:
+        import urllib.error  # 40 ms of imports (ssl, email) that a run answered from the cache has no use for
+        import urllib.request
+
         bare, login = _without_login(url)
         headers = {"User-Agent": "ccverify", "Accept-Encoding": "identity"}
         if start:
@@ -131,7 +130,7 @@ class Transfer:
         except urllib.error.HTTPError as error:
             error.close()
             raise PlaceFailed(f"HTTP {error.code} {error.reason}", again=error.code in _AGAIN) from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except _network_errors() as error:
             raise PlaceFailed(_why(error, self.timeout), again=_passes(error), unreachable=True) from None
 
     def _copy(self, answer: _Answer, file: IO[bytes], done: int, total: int) -> int:
@@ -148,7 +147,7 @@ class Transfer:
                 began, mark = now, done
             try:
                 chunk = read(_CHUNK)
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except _network_errors() as error:
                 raise PlaceFailed(_why(error, self.timeout), again=True) from None
             if not chunk:
                 break
@@ -168,8 +167,10 @@ def shown(url: str) -> str:
 
 
 def _without_login(url: str) -> tuple[str, str]:
+    from urllib.parse import unquote
+
     found = re.match(r"([\w+.-]+://)([^/?#]*)@", url)
-    return (found[1] + url[found.end() :], urllib.parse.unquote(found[2])) if found else (url, "")
+    return (found[1] + url[found.end() :], unquote(found[2])) if found else (url, "")
 
 
 def _announced(answer: _Answer, start: int) -> int:
@@ -184,10 +185,18 @@ def _length(path: Path) -> int:
         return 0
 
 
+def _network_errors() -> tuple[type[Exception], ...]:
+    from http.client import HTTPException
+
+    return (OSError, HTTPException, ValueError)
+
+
 def _passes(error: Exception) -> bool:
     """Whether another attempt makes sense: not for unknown names, refused connections, bad certificates."""
+    from http.client import HTTPException
+
     reason = getattr(error, "reason", error)
-    return isinstance(reason, TimeoutError | ConnectionResetError | BrokenPipeError | http.client.HTTPException)
+    return isinstance(reason, TimeoutError | ConnectionResetError | BrokenPipeError | HTTPException)
 
 
 def _why(error: Exception, timeout: float) -> str:

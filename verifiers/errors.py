@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from verifiers.results import Reason
+from verifiers.words import Reason
 
 
 class CcverifyError(Exception):

@@ -27,9 +27,9 @@ from verifiers.results import Fault, Mix, Provenance, Step
 from verifiers.sandbox import Sandbox
 
 TREE: Final = "/ccverify"
-_LEAST_SECONDS: Final = 300.0  # that a single compiler call may always take
-_SLOWER: Final = 30.0  # and how many times the oracle's slowest one, where that is more
-_MESSAGES: Final = 64 * MIB
+_LEAST_SECONDS: Final = 600.0  # that a single compiler call may always take
+_SLOWER: Final = 15.0  # and how many times the oracle's slowest one, where that is more
+_MESSAGES: Final = 16 * MIB  # of one call; well below a step's own limit, so that the right side is blamed
 _PATTERNS: Final = ("/usr/bin/{}-[0-9]*", "/usr/local/bin/{}")
 
 
@@ -140,7 +140,9 @@ class Instrument:
 
     def _config(self, step: Step) -> DriverConfig:
         command = self.compiler.command(self.plan.arch.name) or ()
-        seconds = self.call_limits.seconds or max(_LEAST_SECONDS, _SLOWER * self.slowest)
+        seconds = self.call_limits.seconds
+        if not seconds:  # the oracle has the step's own limit: on a loaded machine sqlite3.c takes it five minutes
+            seconds = max(_LEAST_SECONDS, _SLOWER * self.slowest) if self.slowest else self.limits.seconds
         return DriverConfig(
             log=f"{self.inside}/log/units.jsonl",
             root=self.sandbox.inside,

@@ -5,9 +5,13 @@ Units everywhere: seconds (float), KiB for memory, bytes for sizes, UTC ISO 8601
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from verifiers.words import CaseOutcome as CaseOutcome
+from verifiers.words import Depth as Depth
+from verifiers.words import Reason as Reason
+from verifiers.words import Step as Step
+from verifiers.words import VerdictKind as VerdictKind
 
 SCHEMA = 1
 
@@ -16,86 +20,6 @@ class Frozen(BaseModel):
     """Base of every result: immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Step(StrEnum):
-    """The four steps of a cell, in order."""
-
-    FETCH = "fetch"
-    CONFIGURE = "configure"
-    BUILD = "build"
-    TEST = "test"
-
-
-class Depth(StrEnum):
-    """How much testing: about a minute, what convinces, all there is."""
-
-    SMOKE = "smoke"
-    STANDARD = "standard"
-    FULL = "full"
-
-
-class Reason(StrEnum):
-    """Why something is not green; a closed list, most telling first (the order decides between several)."""
-
-    COMPILER_CRASH = "compiler-crash"
-    COMPILER_TIMEOUT = "compiler-timeout"
-    COMPILER_OUT_OF_MEMORY = "compiler-out-of-memory"
-    COMPILER_OUTPUT_LIMIT = "compiler-output-limit"  # wrote a file or messages without end
-    FALSE_SUCCESS = "false-success"  # exit 0, yet no, an empty or a stale output, or error messages
-    FALSE_FAILURE = "false-failure"  # exit 1 without one message
-    REJECTS_VALID = "rejects-valid"
-    BAD_FLAG = "bad-flag"
-    ASSEMBLER_ERROR = "assembler-error"
-    UNDEFINED_SYMBOL = "undefined-symbol"
-    LINK_ERROR = "link-error"
-    CONFIGURE_FAILED = "configure-failed"
-    BUILD_FAILED = "build-failed"
-    STEP_TIMEOUT = "step-timeout"
-    OUTPUT_LIMIT = "output-limit"
-    BOOT_FAILURE = "boot-failure"
-    TEST_CRASH = "test-crash"
-    TEST_TIMEOUT = "test-timeout"
-    WRONG_RESULT = "wrong-result"
-    MISSING_CASES = "missing-cases"
-    # not the candidate's
-    UNSUPPORTED = "unsupported"
-    ORACLE_FAILED = "oracle-failed"
-    DOWNLOAD = "download"
-    CHECKSUM = "checksum"
-    ARCHIVE = "archive"
-    DISK_FULL = "disk-full"
-    LEAK = "leak"
-    NO_UNITS = "no-units"
-    NO_TESTS = "no-tests"
-    SANDBOX = "sandbox"
-    PLUGIN_ERROR = "plugin-error"
-    INTERRUPTED = "interrupted"
-    INTERNAL = "internal"
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the reason speaks of our own side, so that it never counts against a candidate."""
-        return self in _OURS
-
-    @property
-    def rank(self) -> int:
-        """Position in the list: the smaller, the more telling."""
-        return list(Reason).index(self)
-
-
-_OURS = frozenset(list(Reason)[list(Reason).index(Reason.DOWNLOAD) :])
-
-
-class CaseOutcome(StrEnum):
-    """What one test case came to."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    CRASH = "crash"
-    TIMEOUT = "timeout"
-    SKIP = "skip"
-    MISSING = "missing"  # only in comparisons: the oracle has the case, the candidate does not
 
 
 COMPLETED = "/completed"
@@ -245,22 +169,6 @@ class RunResult(Frozen):
         """The test step's cases; empty where it was not reached."""
         test = self.step(Step.TEST)
         return test.cases if test else CaseTable()
-
-
-class VerdictKind(StrEnum):
-    """What a cell came to."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    FLAKY = "flaky"
-    BROKEN = "broken"
-    SKIP = "skip"
-    ERROR = "error"
-
-    @property
-    def trusted(self) -> bool:
-        """Whether the same fingerprint need not be run again."""
-        return self in (VerdictKind.PASS, VerdictKind.FAIL)
 
 
 class Difference(Frozen):

@@ -21,7 +21,7 @@ from verifiers.asking import in_sandbox
 from verifiers.config import Config, LimitsConfig, find_config, load_config
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
-from verifiers.limits import GIB, Limits
+from verifiers.limits import GIB, MIB, Limits
 from verifiers import process
 from verifiers.manager import Manager
 from verifiers.matrix import Choice, choose, exit_code, run_matrix
@@ -31,7 +31,7 @@ from verifiers.state import State, default_state
 from verifiers.store import Store
 
 
-STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048)
+STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048, log=256 * MIB)
 COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
 
 
@@ -107,6 +107,7 @@ class Session:
             sandbox=sandbox,
             jobs=request.jobs or self.config.jobs or os.cpu_count() or 1,
             fresh=request.fresh,
+            plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
         )
         choice = Choice(
             recipes=recipes,

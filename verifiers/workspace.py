@@ -182,7 +182,7 @@ class Workspace:
             self.usage = self.usage + done.usage
             self.suite_seconds[suite.name] = time.monotonic() - started
         with output.open("rb") as lines:
-            return collect(suite, lines, done, self.recipe.canonical)
+            return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
 
     def _allowed(self, name: str, floor: float) -> float:
         return max(floor, _SLOWER * self.oracle_seconds.get(name, 0.0))
@@ -247,7 +247,9 @@ class Workspace:
             )
 
 
-def collect(suite: Suite, lines: Iterable[bytes], done: Completed, canonical: Callable[[str], str]) -> CaseTable:
+def collect(
+    suite: Suite, lines: Iterable[bytes], done: Completed, canonical: Callable[[str], str], last: str = ""
+) -> CaseTable:
     """The cases of one suite's output, named in full, and the case that says how the command itself ended.
 
     A name that occurs again gets ``#2``, ``#3`` … in order, so that no case hides another.
@@ -266,7 +268,7 @@ def collect(suite: Suite, lines: Iterable[bytes], done: Completed, canonical: Ca
             passed[name] = case.digest
         else:
             others[name] = case.model_copy(update={"name": name})
-    outcome, message = _ending(done)
+    outcome, message = _ending(done, last)
     name = suite.name + COMPLETED
     if outcome is CaseOutcome.PASS:
         passed[name] = ""
@@ -275,7 +277,8 @@ def collect(suite: Suite, lines: Iterable[bytes], done: Completed, canonical: Ca
     return CaseTable(passed=passed, others=others)
 
 
-def _ending(done: Completed) -> tuple[CaseOutcome, str]:
+def _ending(done: Completed, last: str) -> tuple[CaseOutcome, str]:
+    """How the command ended; ``last`` is the last line that it printed."""
     if done.stopped is Reason.STEP_TIMEOUT:
         return CaseOutcome.TIMEOUT, done.detail
     if done.stopped:
@@ -283,7 +286,17 @@ def _ending(done: Completed) -> tuple[CaseOutcome, str]:
     # a shell in between turns a signal S into exit status 128+S
     signal = done.signal or (done.exit - 128 if done.exit and 128 < done.exit < 160 else None)
     if signal:
-        return CaseOutcome.CRASH, f"died of signal {signal}"
+        return CaseOutcome.CRASH, f"died of signal {signal} after: {last}"
+    if done.exit in (126, 127):
+        return CaseOutcome.CRASH, f"could not be run: {last}"
     if done.exit != 0:
-        return CaseOutcome.FAIL, f"exit status {done.exit}"
+        return CaseOutcome.FAIL, f"exit status {done.exit}: {last}"
     return CaseOutcome.PASS, ""
+
+
+def _last_line(output: Path) -> str:
+    """The last line of a suite's output that is not blank, at most 200 characters."""
+    with output.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - 4096))
+        lines = [line.strip() for line in file.read().splitlines() if line.strip()]
+    return lines[-1].decode("utf-8", "replace")[:200] if lines else ""

@@ -10,12 +10,12 @@ from typing import Final
 from compiler.driver.log import Call
 from verifiers.results import Fault, Reason, Step
 
-# Where a line names a place first, as GCC and all who copy it do: "a.c:12:3: error: ...", "cc: error: ...". Quoted
-# source lines begin with blanks, and a warning may have the word in its text.
-_ERROR_LINE: Final = re.compile(
-    r"^(?!.*\b(?:warning|note|remark):)[^\s|][^|]*?: ?(?:fatal |internal compiler )?error\b(?!s? generated)"
-)
-_PLACED_ERROR: Final = re.compile(r"^[^\s|:][^|:]*:\d+(?::\d+)?: ?(?:fatal |internal compiler )?error\b")
+# "a.c:12:3: error: ...", as GCC and all who copy it do; "cc: error: ..." and "error: ..." name no place. Compilers
+# quote source, too, some without a mark, so what comes first must be a file's name rather than a statement.
+_ERROR: Final = r"(?:fatal |internal compiler )?[Ee]rror: ?"
+_PLACED_ERROR: Final = re.compile(rf'^[^\s|:"(=;]+:\d+(?::\d+)?: ?{_ERROR}')
+_ERROR_LINE: Final = re.compile(rf'^(?:[^\s|:"(=;]+:(?:\d+:){{0,2}} ?)?{_ERROR}')
+_ASIDE: Final = re.compile(r"^\s|\b(?:warning|note|remark): |^[^`]*\"")  # warnings, and source with texts in it
 
 _CRASH: Final = re.compile(
     r"internal compiler error|PLEASE (?:submit|ATTACH)|Please submit a full bug report|Assertion [`'].*failed"
@@ -82,10 +82,11 @@ def _judge(call: Call) -> Iterator[tuple[Reason, str]]:
         yield from _false_success(call, lines)
         return
     first = next((line.strip() for line in lines if line.strip()), "")
-    yield from _stopped(call, lines, first)
+    telling = _telling(lines)
+    yield from _stopped(call, telling, first)
     if call.exit is not None and not first:
         yield Reason.FALSE_FAILURE, f"exit {call.exit} without a message"
-    yield from _rejected(call, lines)
+    yield from _rejected(call, telling)
     # No form of error that we know. Warnings alone are no reason to fail; anything else is taken for one.
     if any("warning:" in line for line in lines) and not any("error" in line.lower() for line in lines):
         yield Reason.FALSE_FAILURE, f"exit {call.exit} with warnings only: {first}"
@@ -147,6 +148,11 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _telling(lines: Iterable[str]) -> list[str]:
+    """Lines that speak of the call's failure: a program's own "out of memory", quoted, is not the compiler's."""
+    return [line for line in lines if _ERROR_LINE.search(line) or not _ASIDE.search(line)]
 
 
 def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> str:

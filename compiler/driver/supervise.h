@@ -254,6 +254,20 @@ static const char *signal_name(int number)
     return known ? names[number] : "a signal";
 }
 
+/* Whether a compiler says one of these. Not in a line of source that it quotes: programs have such texts too. */
+static bool says(const char *messages, const char *const *texts)
+{
+    for (const char *line = messages; *line; line += strspn(line, "\n")) {
+        size_t n = strcspn(line, "\n");
+        char *copy = strndup(line, n);
+        for (const char *const *text = texts; copy && *copy != ' ' && !strchr(copy, '"') && *text; text++)
+            if (strstr(copy, *text))
+                return true;
+        line += n;
+    }
+    return false;
+}
+
 /* Which limit a failed compiler ran into, as far as its end tells. */
 static const char *limit_met(const Config *config, const Outcome *outcome)
 {
@@ -271,12 +285,10 @@ static const char *limit_met(const Config *config, const Outcome *outcome)
     if (WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGXFSZ)
         return "file";
     for (size_t i = 0; i < 2; i++) {
-        for (const char *const *word = file_words; config->file && *word; word++)
-            if (strstr(texts[i], *word))
-                return "file";
-        for (const char *const *word = memory_words; *word; word++)
-            if (strstr(texts[i], *word))
-                return "memory";
+        if (config->file && says(texts[i], file_words))
+            return "file";
+        if (says(texts[i], memory_words))
+            return "memory";
     }
     /* The kernel's out-of-memory killer; nobody else sends it. Or a failed allocation that was then used. */
     bool killed = WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == SIGKILL;

@@ -10,6 +10,11 @@ COMPUTED_NAMES = (
         reason="numbered by the length of the working folder's path: as many cases, but other numbers",
         replacement="/pager1-16.1.N",
     ),
+    ComputedName(
+        pattern=r"/ctime-2\.5\.\d+$",
+        reason="one case a compile option, and COMPILER= is one only for the compilers that SQLite knows (not tcc)",
+        optional=True,
+    ),
 )
 
 ACCOMMODATIONS = (

@@ -1,8 +1,9 @@
-"""Pinned sources. The sha256 is of Debian's orig tarball, which is upstream's source tree packed anew.
+"""Pinned sources. The sha256 is of Debian's orig tarball: upstream's tree, packed anew.
 
-Debian packs the tree that upstream publishes as ``sqlite-src-VERSION.zip`` (the same tree as tag ``version-X.Y.Z`` of the
-mirror on GitHub) as a tar.xz of its own. So no upstream address serves a file of this hash; they are listed because they
-are where it comes from, and whoever has no Debian archive at hand gets an honest checksum error, not another source.
+Every file in it is the one that upstream's own ``manifest`` of that check-in names, by SHA-1 or SHA3-256 (checked for
+both versions on 2026-11-22), and nothing is added. But upstream publishes the tree as ``sqlite-src-NNNNNNN.zip``, and
+the mirror on GitHub as a tar.gz of tag ``version-X.Y.Z``: the same files in archives of another hash. So those places
+can never satisfy the pin; they are listed because they are where the source comes from.
 """
 
 from __future__ import annotations

@@ -236,6 +236,20 @@ class TestFalseWord:
         assert "error: not one" in rig.call().stderr
         assert reasons(rig) == []
 
+    @pytest.mark.parametrize("compiler", ["/usr/bin/gcc", "/usr/bin/clang"])
+    def test_quoted_source_is_not_the_compiler_s_word(self, rig: Rig, compiler: str) -> None:
+        """Programs have such texts themselves, and compilers quote them, clang without a mark."""
+        if not Path(compiler).exists():
+            pytest.skip(f"needs {compiler}")
+        rig.configure(candidate=(compiler,), limits=DriverLimits(file=1 << 30))
+        rig.write("a.c", 'void f(void) {\nchar x = "a.c:1: error: out of memory, File too large";\n}\n')
+        assert rig.run("-c", "a.c").returncode == 0
+        rig.write(
+            "b.c", 'void f(void) {\ng(h, "unknown option, Segmentation fault, out of memory, File too large");\n}\n'
+        )
+        assert rig.run("-c", "b.c").returncode == 1
+        assert [(fault.unit, fault.reason) for fault in faults(rig.calls())] == [("b.c", Reason.REJECTS_VALID)]
+
 
 def _wait_for(path: Path) -> None:
     for _ in range(500):

@@ -44,7 +44,16 @@ class Verify:
     def command(self, *arguments: str) -> list[str]:
         (self.folder / "verify.toml").write_text(self.config)
         state = self.state or self.folder / "state"
-        return [sys.executable, "-m", "verifiers", *arguments, "--state", str(state), "--config", str(self.folder / "verify.toml")]
+        return [
+            sys.executable,
+            "-m",
+            "verifiers",
+            *arguments,
+            "--state",
+            str(state),
+            "--config",
+            str(self.folder / "verify.toml"),
+        ]
 
     def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -95,5 +104,3 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
     yield Verify(folder, f"http://127.0.0.1:{server.server_port}", served)
     server.shutdown()
     server.server_close()
-
-

@@ -46,7 +46,7 @@ SABOTEURS = {
         Reason.COMPILER_TIMEOUT,
     ),
     "eats memory": (
-        "if [ \"$source\" = table.c ]; then exec perl -e 'my @all; push @all, \"x\" x 50_000_000 for 1 .. 200;'; fi\nexec gcc \"$@\"",
+        'if [ "$source" = table.c ]; then exec perl -e \'my @all; push @all, "x" x 50_000_000 for 1 .. 200;\'; fi\nexec gcc "$@"',
         VerdictKind.FAIL,
         Step.BUILD,
         Reason.COMPILER_OUT_OF_MEMORY,
@@ -166,7 +166,10 @@ class TestOtherVerdicts:
     def test_flaky(self, verify: Verify) -> None:
         """A cell that fails, and then passes unchanged, is flaky."""
         bad = verify.folder / "compiler" / "bad"
-        script = PARSE + f'if [ -e "{bad}" ] && [ "$source" = scale.c ]; then set -- "$@" -DSCALE=4 -USCALE; fi\nexec gcc "$@"'
+        script = (
+            PARSE
+            + f'if [ -e "{bad}" ] && [ "$source" = scale.c ]; then set -- "$@" -DSCALE=4 -USCALE; fi\nexec gcc "$@"'
+        )
         cc = verify.compiler(script)
         bad.touch()
         verify.body = f"""
@@ -194,8 +197,11 @@ class TestOtherVerdicts:
     def test_a_build_that_falls_back_to_gcc(self, verify: Verify) -> None:
         """A recipe whose build calls another compiler than CC makes no green cell."""
         makefile = (verify_tree() / "Makefile.in").read_text()
-        verify.changes = {"Makefile.in": makefile.replace("table.o text.o", "table.o text.o").replace(
-            "words.o: words.h", "words.o: words.h\n\tgcc $(CFLAGS) -c -o $@ $(SRC)/words.c")}
+        verify.changes = {
+            "Makefile.in": makefile.replace("table.o text.o", "table.o text.o").replace(
+                "words.o: words.h", "words.o: words.h\n\tgcc $(CFLAGS) -c -o $@ $(SRC)/words.c"
+            )
+        }
         cell, code = verify.cell("--cc", "clang")
         assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.ERROR, Reason.LEAK, 3), cell.verdict
 

@@ -142,6 +142,12 @@ class TestGood:
         assert os.readlink(top / "dangling") == "not/there"
         assert (top / "hard.h").samefile(top / "inc/a.h")
 
+    @pytest.mark.parametrize("when", ["nan", "inf", "1e300", "-1e300"])
+    def test_times_that_are_none(self, unpack: Callable[..., Path], when: str) -> None:
+        """A modification time that no file system takes is left out."""
+        packed = tar(member("p/a", b"x", pax_headers={"mtime": when}), form=tarfile.PAX_FORMAT)
+        assert (unpack(packed) / "a").read_bytes() == b"x"
+
     def test_later_member_replaces(self, unpack: Callable[..., Path]) -> None:
         """Of two files of one name the later one counts, as with tar, and its hard links are not written through."""
         top = unpack(member("p/a", b"old"), hard("p/b", "p/a"), member("p/a", b"new"))

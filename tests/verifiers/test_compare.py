@@ -43,7 +43,9 @@ def run(failed: Step | None = None, reason: Reason | None = None, made: Provenan
     for step in Step:
         ok = step is not failed
         found = table(**cases) if step is Step.TEST else CaseTable()
-        steps.append(StepResult(step=step, ok=ok, reason=None if ok else reason, message="" if ok else "why", cases=found))
+        steps.append(
+            StepResult(step=step, ok=ok, reason=None if ok else reason, message="" if ok else "why", cases=found)
+        )
         if not ok:
             break
     return RunResult(compiler=CANDIDATE, steps=tuple(steps), provenance=made)
@@ -80,14 +82,26 @@ GOOD = run(a="pass", b="pass")
         (run(Step.BUILD, Reason.PLUGIN_ERROR), GOOD, "error", Reason.PLUGIN_ERROR),
         (run(Step.BUILD, Reason.REJECTS_VALID), run(Step.FETCH, Reason.DOWNLOAD), "error", Reason.DOWNLOAD),
         (
-            run(made=Provenance(units=3, candidate=2, leaks=(Leak(unit="x.c", how="gcc on PATH"),)), a="pass", b="pass"),
+            run(
+                made=Provenance(units=3, candidate=2, leaks=(Leak(unit="x.c", how="gcc on PATH"),)), a="pass", b="pass"
+            ),
             GOOD,
             "error",
             Reason.LEAK,
         ),
         (run(made=Provenance(), a="pass", b="pass"), GOOD, "error", Reason.NO_UNITS),
-        (run(a="pass", **{"s/completed": "pass"}), run(a="pass", **{"s/completed": "crash"}), "broken", Reason.ORACLE_FAILED),
-        (run(a="fail", **{"s/completed": "pass"}), run(a="pass", **{"s/completed": "crash"}), "fail", Reason.WRONG_RESULT),
+        (
+            run(a="pass", **{"s/completed": "pass"}),
+            run(a="pass", **{"s/completed": "crash"}),
+            "broken",
+            Reason.ORACLE_FAILED,
+        ),
+        (
+            run(a="fail", **{"s/completed": "pass"}),
+            run(a="pass", **{"s/completed": "crash"}),
+            "fail",
+            Reason.WRONG_RESULT,
+        ),
     ],
 )
 def test_truth_table(candidate: RunResult | None, oracle: RunResult, kind: str, reason: Reason | None) -> None:
@@ -118,7 +132,11 @@ class TestCompare:
         fault = Fault(reason=Reason.FALSE_SUCCESS, unit="x.c", message="wrote no output")
         good = run(a="pass")
         faulty = good.model_copy(
-            update={"steps": tuple(s.model_copy(update={"faults": (fault,)}) if s.step is Step.BUILD else s for s in good.steps)}
+            update={
+                "steps": tuple(
+                    s.model_copy(update={"faults": (fault,)}) if s.step is Step.BUILD else s for s in good.steps
+                )
+            }
         )
         assert compare(faulty, good).reason is Reason.FALSE_SUCCESS
         assert compare(faulty, faulty).kind is VerdictKind.PASS

@@ -145,7 +145,7 @@ def _say(text: str) -> None:
 
 def _depth(name: str) -> str:
     from verifiers.nearest import hint
-    from verifiers.results import Depth
+    from verifiers.words import Depth
 
     if name not in list(Depth):
         raise UnknownDepth(name=name, hint=hint(name, list(Depth)))

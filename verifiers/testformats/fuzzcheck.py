@@ -18,7 +18,7 @@ from verifiers.testformats.cases import digest_of, passed_maker, text_of
 
 _CASE: Final = re.compile(rb"sqlid=\d+(?:,dbid=\d+)?$")
 _TOTALS: Final = re.compile(rb"fuzzcheck: (\d+) errors out of (\d+) tests")
-_FAULT: Final = re.compile(rb"\S*fuzzcheck\S*(?: \S+)?(?: \(sqlid=\d+(?:,dbid=\d+)?\))?: (?!\d+ (?:query|errors))")
+_FAULT: Final = re.compile(rb"\S*fuzzcheck\S*(?: \S+)?(?: \(sqlid=\d+(?:,dbid=\d+)?\))?: ")
 _LEAK: Final = re.compile(rb"(?i)memory leak")
 _ADDRESS: Final = re.compile(rb"\bvtab:[0-9A-F]+")  # EXPLAIN's p4 of a virtual table is a pointer
 _MEMORY: Final = re.compile(rb"^Peak memory usages: .*\n", re.MULTILINE)  # what malloc makes of it, by compiler

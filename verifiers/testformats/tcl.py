@@ -6,8 +6,9 @@ What follows is from ``do_test`` and ``finalize_testing`` in tester.tcl:
   ``! name expected: [..]`` and ``! name got:      [..]`` or ``Error: ..``. What the test itself or a program that it
   starts prints comes between (``name... (0.07ms)  Ok``), also over several lines.
 - A crash leaves ``name...`` at the end of the output.
-- M is the number of ``do_test`` calls plus one: ``finalize_testing`` counts itself, and so does the case ``summary`` here,
-  which passes when M and N are what was seen, and no memory and no file was left behind. So a complete run has M cases.
+- M is the number of ``do_test`` calls plus one: ``finalize_testing`` counts itself, and so does the case ``summary``
+  here, which passes when M and N are what was seen, and no memory and no file was left behind. So a complete run has
+  M cases.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from verifiers.testformats.cases import passed_maker, text_of
 
 SUMMARY: Final = "summary"
 _OK: Final = b"... Ok\n"
-_MESSAGE: Final = 1000  # characters of a failure that are kept
+_ENDS: Final = (b" Ok\n", b" Omitted\n")
+_NESTED: Final = re.compile(rb"[^ ]+\.\.\. ")
+_LINES, _MESSAGE = 40, 1000  # lines and characters of a failure that are kept
 _TOTALS: Final = re.compile(rb"(\d+) (?:errors|new errors and (\d+) known errors) out of (\d+) tests")
 _LEFT: Final = re.compile(rb"\d+ files were left open|Unfreed memory: ")
 _GOT: Final = re.compile(rb"! (.*?) (?:expected|got): +\[")
@@ -32,7 +35,7 @@ class _Rest:
 
     def __init__(self) -> None:
         self.passed = passed_maker()
-        self.open = ""  # a test that has begun
+        self.open: list[str] = []  # tests that have begun, the innermost last
         self.failing = ""  # a test whose failure is being described
         self.lines: list[str] = []
         self.failed = 0
@@ -50,10 +53,13 @@ class _Rest:
 
     def feed(self, line: bytes) -> Iterator[TestCase]:
         """One line that is not a plain pass."""
-        if not self.failing and (match := _GOT.match(line)):
-            self.failing, self.open = text_of(match[1]), ""
+        if match := _GOT.match(line):
+            if self.failing != (name := text_of(match[1])):
+                yield from self.settle()
+                self.failing, self.open = name, []
         elif self.open and line.startswith(b"Error: "):
-            self.failing, self.open = self.open, ""
+            yield from self.settle()
+            self.failing = self.open.pop()
         elif match := _TOTALS.match(line):
             yield from self.settle()
             self.totals = int(match[1]) + int(match[2] or 0), int(match[3])
@@ -61,23 +67,25 @@ class _Rest:
             self.left = text_of(line)
         elif self.totals is None:
             yield from self.other(line)
-        if self.failing and len(self.lines) < 40:
+        if self.failing and len(self.lines) < _LINES:
             self.lines.append(text_of(line))
 
     def other(self, line: bytes) -> Iterator[TestCase]:
         """A line before the end that is neither a plain pass nor the first of a failure."""
         name, dots, said = line.partition(b"...")
-        if line.endswith((b" Ok\n", b" Omitted\n")) and (self.open or dots):
+        if dots and _NESTED.match(said):  # a test that runs another one
+            self.open.append(text_of(name))
+            name, dots, said = said.partition(b"...")
+        if said.endswith(_ENDS) or (line.endswith(_ENDS) and self.open):
             yield from self.settle()
-            name_text = text_of(name) if dots else self.open
-            self.open = ""
+            ended = text_of(name) if dots else self.open.pop()
             if line.endswith(b" Ok\n"):
-                yield self.passed(name_text, "")
+                yield self.passed(ended, "")
             else:
-                yield TestCase(name=name_text, outcome=CaseOutcome.SKIP, message="omitted")
-        elif dots and b" " not in name and (said in (b"", b"\n") or not self.failing):
+                yield TestCase(name=ended, outcome=CaseOutcome.SKIP, message="omitted")
+        elif dots and (b" " not in name or (said in (b"", b"\n") and not self.open)):
             yield from self.settle()
-            self.open = text_of(name)
+            self.open = [text_of(name)]
         elif line.startswith(b"Time: "):
             yield from self.settle()
 
@@ -104,7 +112,7 @@ def _end(rest: _Rest, count: int) -> Iterator[TestCase]:
         yield case
     if rest.totals is None:
         if rest.open:
-            yield TestCase(name=rest.open, outcome=CaseOutcome.CRASH, message="the output ends in this test")
+            yield TestCase(name=rest.open[-1], outcome=CaseOutcome.CRASH, message="the output ends in this test")
         return
     errors, tests = rest.totals
     problem = rest.left

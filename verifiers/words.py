@@ -1,0 +1,101 @@
+"""The closed lists of words that verdicts are made of; DESIGN.md's, and no others."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """The four steps of a cell, in order."""
+
+    FETCH = "fetch"
+    CONFIGURE = "configure"
+    BUILD = "build"
+    TEST = "test"
+
+
+class Depth(StrEnum):
+    """How much testing: about a minute, what convinces, all there is."""
+
+    SMOKE = "smoke"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+class Reason(StrEnum):
+    """Why something is not green; a closed list, most telling first (the order decides between several)."""
+
+    COMPILER_CRASH = "compiler-crash"
+    COMPILER_TIMEOUT = "compiler-timeout"
+    COMPILER_OUT_OF_MEMORY = "compiler-out-of-memory"
+    COMPILER_OUTPUT_LIMIT = "compiler-output-limit"  # wrote a file or messages without end
+    FALSE_SUCCESS = "false-success"  # exit 0, yet no, an empty or a stale output, or error messages
+    FALSE_FAILURE = "false-failure"  # exit 1 without one message
+    REJECTS_VALID = "rejects-valid"
+    BAD_FLAG = "bad-flag"
+    ASSEMBLER_ERROR = "assembler-error"
+    UNDEFINED_SYMBOL = "undefined-symbol"
+    LINK_ERROR = "link-error"
+    CONFIGURE_FAILED = "configure-failed"
+    BUILD_FAILED = "build-failed"
+    STEP_TIMEOUT = "step-timeout"
+    OUTPUT_LIMIT = "output-limit"
+    BOOT_FAILURE = "boot-failure"
+    TEST_CRASH = "test-crash"
+    TEST_TIMEOUT = "test-timeout"
+    WRONG_RESULT = "wrong-result"
+    MISSING_CASES = "missing-cases"
+    # not the candidate's
+    UNSUPPORTED = "unsupported"
+    ORACLE_FAILED = "oracle-failed"
+    DOWNLOAD = "download"
+    CHECKSUM = "checksum"
+    ARCHIVE = "archive"
+    DISK_FULL = "disk-full"
+    LEAK = "leak"
+    NO_UNITS = "no-units"
+    NO_TESTS = "no-tests"
+    SANDBOX = "sandbox"
+    PLUGIN_ERROR = "plugin-error"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the reason speaks of our own side, so that it never counts against a candidate."""
+        return self in _OURS
+
+    @property
+    def rank(self) -> int:
+        """Position in the list: the smaller, the more telling."""
+        return list(Reason).index(self)
+
+
+_OURS = frozenset(list(Reason)[list(Reason).index(Reason.DOWNLOAD) :])
+
+
+class CaseOutcome(StrEnum):
+    """What one test case came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    SKIP = "skip"
+    MISSING = "missing"  # only in comparisons: the oracle has the case, the candidate does not
+
+
+class VerdictKind(StrEnum):
+    """What a cell came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    FLAKY = "flaky"
+    BROKEN = "broken"
+    SKIP = "skip"
+    ERROR = "error"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the same fingerprint need not be run again."""
+        return self in (VerdictKind.PASS, VerdictKind.FAIL)
