@@ -100,7 +100,7 @@ def _untested(cases: CaseTable) -> Verdict:
 
 
 def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool]) -> Verdict:
-    """Two runs that came to their end: what speaks against the candidate first, then what keeps a green from being one."""
+    """Two runs that came to their end: what speaks against the candidate first, then what keeps it from green."""
     held = _held(candidate.cases, oracle.cases, may_miss)
     made = candidate.provenance
     if faults := _own_faults(candidate, oracle):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from compiler.driver import Call, DriverConfig, DriverLimits, DriverMix, Route, install, provenance, read_log
 from compiler.driver import faults as faults_of
 from compiler.families import families, host_engines
 from compiler.model import Compiler
-from pydantic import ValidationError
-
 from verifiers import calibrate
 from verifiers.calibrate import Calibration
 from verifiers.errors import UsageError
@@ -44,7 +44,7 @@ class DoesNotStart(UsageError):
 
 @dataclass
 class Instrument:
-    """The driver's tree of one run: ``tree`` on the host (beside the work folder), ``inside`` as the sandbox sees it."""
+    """The driver's tree of one run: ``tree`` on the host, beside the work folder; ``inside`` as the sandbox sees it."""
 
     tree: Path
     work: Path
@@ -83,7 +83,7 @@ class Instrument:
         self._config(step).write(self.tree / "driver.conf")
 
     def mounts(self, calibration: Calibration | None) -> list[Mount]:
-        """The tree, what the compilers need, and a tripwire over every compiler proper that is not the candidate's own."""
+        """The tree, what the compilers need, and a tripwire over every compiler proper but the candidate's own."""
         if not self._isolated:
             return []
         mounts = [

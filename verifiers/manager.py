@@ -70,7 +70,7 @@ class Manager:
     def files(self, recipe: Recipe) -> list[Path]:
         """The files that decide what a recipe does: all of its plugin's folder, or its one file."""
         module = importlib.util.find_spec(type(recipe).__module__)
-        origin = Path(module.origin) if module and module.origin else self._loaded.get(type(recipe).__module__)
+        origin = Path(module.origin) if module and module.origin else _loaded.get(type(recipe).__module__)
         if origin is None:
             return []
         if origin.name == "__init__.py":
@@ -129,7 +129,9 @@ class Manager:
                 raise BadPlugin(name=implementation.plugin_name, detail=_one_line(error)) from error
         return recipes
 
-    _loaded: dict[str, Path] = {}
+
+_loaded: dict[str, Path] = {}
+"""Module name of a ``--plugin`` file -> its path; such modules cannot be found by their name."""
 
 
 def _built_in() -> list[str]:
@@ -150,7 +152,7 @@ def _load(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise BadPlugin(name=file, detail=_one_line(error)) from error
-    Manager._loaded[name] = path
+    _loaded[name] = path
     return module
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from compiler.arches import Arch
 from compiler.model import Compiler
-from verifiers.cell import Engine, run_cell
-from verifiers.errors import UsageError
+from verifiers.cell import run_cell
 from verifiers.manager import Manager
-from verifiers.nearest import hint
 from verifiers.packages import versions
+from verifiers.passage import Engine
 from verifiers.plan import Plan, recipe_digest
 from verifiers.recipes.base import Recipe
 from verifiers.results import (
@@ -23,23 +22,18 @@ from verifiers.results import (
     MatrixResult,
     Mix,
     Reason,
+    Source,
     Verdict,
     VerdictKind,
 )
 from verifiers.state import now
 
 
-class UnknownVersion(UsageError):
-    """A project has no pinned source of that version."""
-
-    msg = "{project} has no version {version}{hint}; pinned are {known}"
-
-
 @dataclass(frozen=True)
 class Choice:
     """What the user asked for, names resolved; every combination is a cell."""
 
-    recipes: Sequence[tuple[Recipe, str]]  # with the version, "" for the default one
+    recipes: Sequence[tuple[Recipe, Source]]
     arches: Sequence[Arch]
     candidates: Sequence[Compiler]
     depth: Depth
@@ -63,15 +57,8 @@ def choose(
     conditions: dict[str, object],
 ) -> Iterator[Plan | Skipped]:
     """The cells of a choice, in the order they were named; ``host`` is the command for the build machine's programs."""
-    for recipe, wanted in choice.recipes:
-        version = wanted or recipe.sources[0].version
-        try:
-            source = recipe.source(version)
-        except KeyError:
-            known = [each.version for each in recipe.sources]
-            raise UnknownVersion(
-                project=recipe.name, version=version, hint=hint(version, known), known=", ".join(known)
-            ) from None
+    for recipe, source in choice.recipes:
+        version = source.version
         digest = recipe_digest(manager.files(recipe))
         machine = versions((*recipe.packages_for(choice.depth), "libc6-dev", "binutils", "make"))
         for arch in choice.arches:
@@ -137,7 +124,8 @@ def exit_code(matrix: MatrixResult) -> int:
 def _untargeted(candidate: Compiler, arch: Arch) -> str:
     if candidate.command(arch.name):
         return ""
-    return f"{candidate.name} ({shlex.join(next(iter(candidate.commands.values()), ('?',)))}) has no command for {arch.name}"
+    command = shlex.join(next(iter(candidate.commands.values()), ()))
+    return f"{candidate.name} ({command}) has no command for {arch.name}"
 
 
 def _skip(cell: Skipped, engine: Engine) -> CellResult:

@@ -16,7 +16,17 @@ from compiler.model import Compiler
 from verifiers.recipes.base import Accommodation, Recipe
 from verifiers.results import SCHEMA, CellId, Source
 
-_DECIDING = ("compare.py", "workspace.py", "instrument.py", "evidence.py", "calibrate.py", "recipes", "testformats")
+_DECIDING = (
+    "calibrate.py",
+    "cell.py",
+    "compare.py",
+    "evidence.py",
+    "instrument.py",
+    "passage.py",
+    "recipes",
+    "testformats",
+    "workspace.py",
+)
 """The framework's own files that can change a verdict; the command line and the reports cannot."""
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-
 from collections.abc import Callable, Iterable, Sequence
 
 from compiler.arches import Arch
-from compiler.families import families
 from compiler.choice import find_family
+from compiler.families import families
 from verifiers import packages
 from verifiers.config import Config
 from verifiers.recipes.base import Recipe

@@ -15,21 +15,20 @@ from compiler.arches import Arch, arch, arches, host_arch
 from compiler.discovery import oracle, resolve
 from compiler.driver import DriverLimits, build_driver
 from compiler.model import Compiler, distinct
-from verifiers import requirements
-from verifiers.cell import Engine
+from verifiers import process, requirements
 from verifiers.asking import in_sandbox
 from verifiers.config import Config, LimitsConfig, find_config, load_config
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
 from verifiers.limits import GIB, MIB, Limits
-from verifiers import process
 from verifiers.manager import Manager
 from verifiers.matrix import Choice, choose, exit_code, run_matrix
+from verifiers.nearest import hint
+from verifiers.passage import Engine
 from verifiers.recipes.base import Recipe
-from verifiers.results import Depth, Frozen, MatrixResult, Mix
+from verifiers.results import Depth, Frozen, MatrixResult, Mix, Source
 from verifiers.state import State, default_state
 from verifiers.store import Store
-
 
 STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048, log=256 * MIB)
 COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
@@ -39,6 +38,12 @@ class UnknownSandbox(UsageError):
     """No such isolation."""
 
     msg = "unknown sandbox {name}; it is bubblewrap or none"
+
+
+class UnknownVersion(UsageError):
+    """A project has no pinned source of that version."""
+
+    msg = "{project} has no version {version}{hint}; pinned are {known}"
 
 
 class Request(Frozen):
@@ -166,14 +171,18 @@ def _mix(request: Request) -> Mix | None:
     return Mix(percent=percent, seed=request.seed, files=request.mix_files)
 
 
-def _recipes(manager: Manager, names: Sequence[str]) -> Iterator[tuple[Recipe, str]]:
-    """Projects by name, with the version that was asked for; ``all`` is every one of them."""
+def _recipes(manager: Manager, names: Sequence[str]) -> Iterator[tuple[Recipe, Source]]:
+    """Projects by name, with the version that was asked for or the default one; ``all`` is every one of them."""
     for name in names:
         bare, _, version = name.partition("@")
         if bare == "all":
-            yield from ((recipe, "") for recipe in manager.recipes.values())
-        else:
-            yield manager.recipe(bare), version
+            yield from ((recipe, recipe.sources[0]) for recipe in manager.recipes.values())
+            continue
+        recipe = manager.recipe(bare)
+        known = [each.version for each in recipe.sources]
+        if version and version not in known:
+            raise UnknownVersion(project=bare, version=version, hint=hint(version, known), known=", ".join(known))
+        yield recipe, recipe.source(version or known[0])
 
 
 def targets_of(names: Sequence[str]) -> list[Arch]:

@@ -14,6 +14,7 @@ from typing import IO
 from verifiers.errors import Unwritable
 
 _KEEP = ".keep"
+_LEAST_FREE = 32 << 20  # bytes, to begin at all
 
 
 def default_state() -> Path:
@@ -52,6 +53,9 @@ class State:
         try:
             for folder in (self.sources, self.work, self.logs, self.baselines, self.cache):
                 folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.root).free
+            if free < _LEAST_FREE:
+                raise Unwritable(path=self.root, detail=f"only {free >> 20} MiB of disk space are free")
             probe = self.root / f".writable.{os.getpid()}"
             probe.write_bytes(b"x")
             probe.unlink()

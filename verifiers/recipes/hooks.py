@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from verifiers import hookimpl
-from verifiers.results import Step, StepResult
+from verifiers.results import StepResult
 from verifiers.workspace import StepFailed, Workspace
 
 

@@ -1,0 +1,1 @@
+"""Parsers, one a format: from the lines of a suite's output to its cases."""
