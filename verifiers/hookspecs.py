@@ -81,6 +81,15 @@ def ccverify_test(work: Workspace) -> StepResult | None:
 
 
 @hookspec
+def ccverify_fetching(done: int, total: int) -> None:
+    """Hear how far a download is, a few times a second.
+
+    :param done: bytes that are here.
+    :param total: bytes in all, 0 where that is not known.
+    """
+
+
+@hookspec
 def ccverify_cell_started(cell: CellId) -> None:
     """Hear that a cell begins (not called for one that is answered from the cache).
 

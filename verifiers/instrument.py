@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,6 @@ class Instrument:
     limits: Limits
     call_limits: DriverLimits
     slowest: float = 0.0  # seconds of the oracle's longest call
-    _calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         install(self.tree, self.driver, _fallbacks(self.plan.arch.triple))
@@ -188,7 +187,10 @@ class Instrument:
         answer.unlink()
         os.truncate(self._log, before)
         for path in home.iterdir():
-            path.unlink()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)  # e.g. a compiler's own cache
+            else:
+                path.unlink()
         return found
 
 

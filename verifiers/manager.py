@@ -94,6 +94,10 @@ class Manager:
         hook = getattr(self._pm.hook, f"ccverify_{step}")
         return hook(work=work)
 
+    def fetching(self, done: int, total: int) -> None:
+        """Tell all plugins."""
+        self._pm.hook.ccverify_fetching(done=done, total=total)
+
     def cell_started(self, cell: CellId) -> None:
         """Tell all plugins."""
         self._pm.hook.ccverify_cell_started(cell=cell)

@@ -83,7 +83,7 @@ class Passage:
             slowest=oracle.provenance.slowest_seconds if oracle else 0.0,
         )
         self._calibration = self._instrument.calibrate(engine.state.cache)
-        self._work = Workspace(
+        self.work = Workspace(
             recipe=plan.recipe,
             source=plan.source,
             arch=plan.arch,
@@ -117,9 +117,9 @@ class Passage:
             if not result.ok:
                 break
         provenance = self._instrument.provenance(self._calibration)
-        self._instrument.keep_log(self._work.logs / f"{self._role}-units.jsonl")
-        text = script(self._plan, self._compiler, self._work)
-        atomic_write(self._work.logs / f"{self._role}-reproduce.sh", text.encode())
+        self._instrument.keep_log(self.work.logs / f"{self._role}-units.jsonl")
+        text = script(self._plan, self._compiler, self.work)
+        atomic_write(self.work.logs / f"{self._role}-reproduce.sh", text.encode())
         return RunResult(
             compiler=self._info,
             steps=tuple(steps),
@@ -135,7 +135,7 @@ class Passage:
 
     def step(self, step: Step) -> StepResult:
         """Take one step, and find out why it failed where it did."""
-        work = self._work
+        work = self.work
         work.begin(step)
         self._instrument.begin(step)
         clock = time.monotonic()
@@ -164,17 +164,17 @@ class Passage:
 
         def call() -> None:
             try:
-                box.append(self._engine.manager.run_step(step, self._work))
+                box.append(self._engine.manager.run_step(step, self.work))
             except BaseException as error:
                 box.append(error)
 
         thread = threading.Thread(target=call, name=f"{self._plan.slug} {step}", daemon=True)
         thread.start()
-        self._work.last_sandbox_time = time.monotonic()
+        self.work.last_sandbox_time = time.monotonic()
         while thread.is_alive():
             thread.join(0.5)
-            quiet = time.monotonic() - self._work.last_sandbox_time
-            if thread.is_alive() and not self._work.in_sandbox and quiet > self._engine.plugin_seconds:
+            quiet = time.monotonic() - self.work.last_sandbox_time
+            if thread.is_alive() and not self.work.in_sandbox and quiet > self._engine.plugin_seconds:
                 return PluginError(
                     project=self._plan.recipe.name, step=step, detail=f"did nothing for {quiet:.0f} s and was given up"
                 )
@@ -190,7 +190,7 @@ class Passage:
         return PluginError(project=self._plan.recipe.name, step=step, detail=detail)
 
     def _configuration(self) -> dict[str, str]:
-        build = self._work.host_path(self._work.build)
+        build = self.work.host_path(self.work.build)
         texts = {}
         for pattern in self._plan.recipe.configuration:
             for path in sorted(build.glob(pattern)):

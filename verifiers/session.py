@@ -27,17 +27,12 @@ from verifiers.nearest import hint
 from verifiers.passage import Engine
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth, Frozen, MatrixResult, Mix, Source
+from verifiers.sandbox import UnknownSandbox
 from verifiers.state import State, default_state
 from verifiers.store import Store
 
 STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048, log=256 * MIB)
 COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
-
-
-class UnknownSandbox(UsageError):
-    """No such isolation."""
-
-    msg = "unknown sandbox {name}; it is bubblewrap or none"
 
 
 class UnknownVersion(UsageError):

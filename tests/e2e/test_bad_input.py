@@ -1,4 +1,4 @@
-"""What users get wrong, and what machines do to them: one clear line, the right exit code, nothing half-written trusted."""
+"""What users get wrong and what machines do to them: one clear line, the right exit code, nothing half-written."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -211,7 +212,7 @@ def wait_for(path: Path, pattern: str, seconds: float = 60) -> None:
 class TestInterruption:
     """Ctrl-C and kill -9 in every step, then --resume."""
 
-    SLOW = {
+    SLOW: ClassVar = {
         "configure": {"configure": "#!/bin/sh\nsleep 2\n" + (fake.TREE / "configure").read_text().split("\n", 1)[1]},
         "build": {
             "Makefile.in": (fake.TREE / "Makefile.in")

@@ -20,7 +20,8 @@ done
 SABOTEURS = {
     "flips a constant": (
         'if [ "$source" = scale.c ]; then\n'
-        '  for word in "$@"; do case $word in */scale.c) sed "s/+ 7/+ 8/" "$word" > scale-bad.c; d=$(dirname "$word");; esac; done\n'
+        '  for word in "$@"; do case $word in */scale.c) d=$(dirname "$word");; esac; done\n'
+        '  sed "s/+ 7/+ 8/" "$d/scale.c" > scale-bad.c\n'
         '  exec gcc -DSCALE=3 -I"$d" -c scale-bad.c -o "$output"\n'
         'fi\nexec gcc "$@"',
         VerdictKind.FAIL,
@@ -46,7 +47,7 @@ SABOTEURS = {
         Reason.COMPILER_TIMEOUT,
     ),
     "eats memory": (
-        'if [ "$source" = table.c ]; then exec perl -e \'my @all; push @all, "x" x 50_000_000 for 1 .. 200;\'; fi\nexec gcc "$@"',
+        '[ "$source" = table.c ] && exec perl -e \'my @a; push @a, "x" x 50_000_000 for 1 .. 200\'\nexec gcc "$@"',
         VerdictKind.FAIL,
         Step.BUILD,
         Reason.COMPILER_OUT_OF_MEMORY,

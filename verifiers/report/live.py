@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -32,6 +33,7 @@ class LiveTable:
         self._console = Console()
         self._running: dict[str, tuple[str, float]] = {}
         self._done: dict[str, list[str]] = {}
+        self._download: tuple[int, int] | None = None
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> LiveTable:
@@ -42,6 +44,11 @@ class LiveTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    @hookimpl
+    def ccverify_fetching(self, done: int, total: int) -> None:
+        """How far a download is."""
+        self._download = (done, total) if done < total else None
 
     @hookimpl
     def ccverify_cell_started(self, cell: CellId) -> None:
@@ -79,4 +86,9 @@ class LiveTable:
             table.add_row(Text(name, style="bold"), Text(what), Text(duration(time.monotonic() - since), style="cyan"))
             if steps := self._done.get(name):
                 table.add_row("", Text("  ".join(steps[-4:]), style="dim"))
+        if self._download:
+            done, total = self._download
+            table.add_row(
+                "", ProgressBar(total=total, completed=done, width=40), f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+            )
         return table

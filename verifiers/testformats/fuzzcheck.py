@@ -1,4 +1,4 @@
-"""SQLite's ``fuzzcheck -v -v --result-trace FILE.db``: a line ``sqlid=N[,dbid=N]`` a case, then all it printed.
+"""SQLite's ``fuzzcheck -v -v -v --result-trace FILE.db``: a line ``sqlid=N[,dbid=N]`` a case, then all it printed.
 
 ``fuzzcheck`` itself only looks for crashes, failed assertions and memory leaks. Here each case's digest is the hash of
 its trace (every statement, error message and result row), so that a wrong result is seen too, and which case gave it.

@@ -1,0 +1,199 @@
+"""What the framework adds to a bare build: configure and build by hand and through a cell's steps, alternating.
+
+``python benchmarks/overhead.py [rounds] [subject …]`` prints, for each step, CPU and wall seconds of both and their
+ratio (medians over the rounds). Subjects: ``sqlite`` (the amalgamation), ``files`` (SQLite's 100 source files apart) and
+``probes`` (a configure script that asks its compiler 300 questions). As root both sides run as the sandbox's user.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from compiler.arches import arch
+from compiler.discovery import oracle
+from compiler.driver import DriverLimits, build_driver
+from plugins.sqlite import Sqlite
+from verifiers.fetch import Fetcher
+from verifiers.limits import SANDBOX_UID
+from verifiers.manager import Manager
+from verifiers.passage import Engine, Passage
+from verifiers.plan import Plan
+from verifiers.recipes import Autotools, Recipe
+from verifiers.results import CellId, Depth, Source, Step
+from verifiers.session import STEP
+from verifiers.state import State
+from verifiers.store import Store
+from verifiers.workspace import Workspace
+
+CONFIGURE = """#!/bin/sh
+i=0
+while [ $i -lt 300 ]; do
+    i=$((i + 1))
+    printf '#include <stdio.h>\\n#include <stdlib.h>\\nint main(void) { return %s; }\\n' $i > conftest.c
+    $CC -c conftest.c -o conftest.o || exit 1
+    rm -f conftest.c conftest.o
+done
+printf 'all:\\n\\ttrue\\n' > Makefile
+"""
+
+
+class Amalgamation(Sqlite):
+    """One large file."""
+
+    name = "sqlite"
+    configure_arguments = ("--disable-tcl", "--disable-readline", "--disable-shared")
+
+    def configure(self, work: Workspace) -> None:
+        Autotools.configure(self, work)
+
+    def targets(self, work: Workspace) -> Sequence[str]:
+        return ("libsqlite3.la",)
+
+
+class Files(Amalgamation):
+    """Many files."""
+
+    name = "files"
+
+    def make_arguments(self, work: Workspace) -> Sequence[str]:
+        return ("USE_AMALGAMATION=0",)
+
+
+class Probes(Autotools):
+    """Three hundred questions."""
+
+    name = "probes"
+    sources: ClassVar[tuple[Source, ...]] = ()
+
+
+def probes_archive() -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as tar:
+        info = tarfile.TarInfo("probes-1/configure")
+        info.size, info.mode = len(CONFIGURE), 0o755
+        tar.addfile(info, io.BytesIO(CONFIGURE.encode()))
+    return raw.getvalue()
+
+
+def cost(action: Callable[[], object]) -> tuple[float, float]:
+    """CPU and wall seconds, of this process and of all that it waited for."""
+
+    def cpu() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(each.ru_utime + each.ru_stime for each in used)
+
+    before, start = cpu(), time.perf_counter()
+    action()
+    return cpu() - before, time.perf_counter() - start
+
+
+def by_hand(passage: Passage, folder: Path, command: Sequence[str]) -> dict[Step, tuple[float, float]]:
+    """The commands that the cell's steps ran, in another fresh folder, with the compiler itself as CC."""
+    shutil.copytree(passage.work.host_path(passage.work.src), folder / "src", symlinks=True)
+    (folder / "build").mkdir()
+    user = {"user": SANDBOX_UID, "group": SANDBOX_UID, "extra_groups": []} if os.geteuid() == 0 else {}
+    if user:
+        subprocess.run(["chown", "-R", str(SANDBOX_UID), folder], check=True)
+    cc = " ".join(command)
+    environment = {**passage.work.environment, "PATH": os.defpath, "CC": cc, "CC_FOR_BUILD": cc, "HOME": str(folder)}
+    environment["TMPDIR"] = "/tmp"
+    costs: dict[Step, tuple[float, float]] = {}
+    for ran in passage.work.commands:
+        inside, tree = passage.work.sandbox.inside, passage.work.tree
+        argv = [word.replace(f"{tree}/bin/cc", cc).replace(inside, str(folder)) for word in ran.argv]
+        own = {
+            key: value.replace(f"{tree}/bin/cc", cc).replace(f"{tree}/bin/host-cc", cc)
+            for key, value in ran.env.items()
+        }
+
+        def run(argv: Sequence[str] = argv, own: dict[str, str] = own) -> None:
+            with (folder / "log").open("ab") as log:
+                subprocess.run(
+                    argv, cwd=folder / "build", env={**environment, **own}, stdout=log, stderr=log, check=True, **user
+                )  # type: ignore[call-overload]
+
+        measured = cost(run)
+        before = costs.get(ran.step, (0.0, 0.0))
+        costs[ran.step] = (before[0] + measured[0], before[1] + measured[1])
+    return costs
+
+
+def compare(recipe: Recipe, source: Source, state: State, rounds: int) -> None:
+    target = arch("x86_64")
+    gcc = oracle(target, cache=state.cache)
+    command = gcc.command(target.name) or ()
+    engine = Engine(
+        state=state,
+        store=Store(state),
+        fetcher=Fetcher(state.sources),
+        manager=Manager(),
+        driver=build_driver(command, state.cache),
+        limits=STEP,
+        call_limits=DriverLimits(),
+        run="benchmark",
+        jobs=os.cpu_count() or 1,
+    )
+    cell = CellId(project=recipe.name, version=source.version, arch=target.name, candidate=gcc.name, depth=Depth.SMOKE)
+    plan = Plan(cell, recipe, source, target, gcc, gcc, command, "", {}, {})
+    framework: dict[Step, list[tuple[float, float]]] = {}
+    bare: dict[Step, list[tuple[float, float]]] = {}
+    for _ in range(rounds):
+        folder = engine.state.new_work()
+        passage = Passage(plan, engine, folder, state.logs / "benchmark", "candidate", None, None)
+        for step in (Step.FETCH, Step.CONFIGURE, Step.BUILD):
+            framework.setdefault(step, []).append(cost(partial(check, passage, step)))
+        with tempfile.TemporaryDirectory(dir="/tmp") as hand:
+            os.chmod(hand, 0o755)
+            for step, measured in by_hand(passage, Path(hand), command).items():
+                bare.setdefault(step, []).append(measured)
+        folder.remove()
+    for step in (Step.CONFIGURE, Step.BUILD):
+        for what, index in (("CPU", 0), ("wall", 1)):
+            mine, theirs = (statistics.median(each[index] for each in runs[step]) for runs in (framework, bare))
+            print(
+                f"{recipe.name:8} {step:9} {what:4} {theirs:8.2f} s by hand {mine:8.2f} s x{mine / theirs:.4f}",
+                flush=True,
+            )
+
+
+def check(passage: Passage, step: Step) -> None:
+    result = passage.step(step)
+    if not result.ok:
+        sys.exit(f"{step}: {result.reason}: {result.message}")
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    wanted = sys.argv[2:] or ["sqlite", "files", "probes"]
+    state = State(Path(os.environ.get("CCVERIFY_BENCH", "/var/tmp/ccverify-bench")))
+    state.open()
+    for name in wanted:
+        if name == "probes":
+            data = probes_archive()
+            digest = hashlib.sha256(data).hexdigest()
+            source = Source(version="1", filename="probes-1.tar.gz", sha256=digest, size=len(data))
+            place = state.sources / digest / source.filename
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+            compare(Probes(), source, state, rounds)
+        else:
+            recipe = {"sqlite": Amalgamation, "files": Files}[name]()
+            compare(recipe, recipe.sources[0], state, rounds)
+
+
+if __name__ == "__main__":
+    main()
