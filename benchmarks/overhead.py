@@ -1,7 +1,7 @@
 """What the framework adds to a bare build: configure and build by hand and through a cell's steps, alternating.
 
 ``python benchmarks/overhead.py [rounds] [subject …]`` prints, for each step, CPU and wall seconds of both and their
-ratio (medians over the rounds). Subjects: ``sqlite`` (the amalgamation), ``files`` (SQLite's 100 source files apart) and
+ratio (medians over the rounds). Subjects: ``sqlite`` (the amalgamation), ``files`` (SQLite as 100 files) and
 ``probes`` (a configure script that asks its compiler 300 questions). As root both sides run as the sandbox's user.
 """
 

@@ -1,0 +1,51 @@
+"""What a candidate shows of itself."""
+
+from __future__ import annotations
+
+from compiler.driver import Call, Output
+from verifiers.calibrate import judge
+
+GOOD = "compiles=0\nlinks=0\nprints=sum 8\nwrong=1\noption=1\n"
+
+
+def call(**fields: object) -> Call:
+    """A candidate's call that made an object."""
+    values: dict[str, object] = {
+        "id": "1", "parent": "", "t": 0.0, "step": "build", "name": "cc", "role": "candidate", "kind": "compile",
+        "links": False, "makes": "object", "compiler": "candidate", "unit": "calibrate.c", "inputs": ("calibrate.c",),
+        "output": Output("calibrate.o", 900, "mycc 1", True), "argv": ("cc",), "cwd": "/cell/home", "seconds": 0.1,
+        "cpu": 0.1, "peak_kib": 1, "exit": 0, "signal": None, "timeout": False, "limit": "", "stderr": "", "engine": "",
+        "call": "", "argv_cut": False,
+    }  # fmt: skip
+    return Call(**{**values, **fields})  # type: ignore[arg-type]
+
+
+class TestJudge:
+    """From a hello world's log."""
+
+    def test_an_ordinary_compiler(self) -> None:
+        """Its objects' ident, and nothing else to say."""
+        found = judge(GOOD, [call()], runs=True)
+        assert (found.starts, found.works, found.ident, found.engines, found.notes) == (True, True, "mycc 1", (), ())
+
+    def test_a_wrapper(self) -> None:
+        """A compiler proper that fires here is its own."""
+        fired = call(role="engine", engine="/usr/lib/cc1", call="1", output=None)
+        assert judge(GOOD, [call(), fired], runs=True).engines == ("/usr/lib/cc1",)
+
+    def test_one_that_cannot_be_started(self) -> None:
+        """It says why."""
+        dead = call(exit=126, stderr="ccverify: cannot run /home/me/mycc: Permission denied\n", output=None)
+        found = judge("compiles=126\n", [dead], runs=True)
+        assert not found.starts
+        assert "Permission denied" in found.why
+
+    def test_a_wrong_sum(self) -> None:
+        """One that miscompiles a hello world is noted, not refused."""
+        found = judge(GOOD.replace("sum 8", "sum 9"), [call()], runs=True)
+        assert (found.starts, found.works) == (True, False)
+
+    def test_one_that_believes_everything(self) -> None:
+        """A compiler that takes any option, or any text, spoils configure's questions."""
+        found = judge(GOOD.replace("wrong=1", "wrong=0").replace("option=1", "option=0"), [call()], runs=True)
+        assert len(found.notes) == 2

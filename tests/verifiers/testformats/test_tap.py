@@ -1,0 +1,41 @@
+"""TAP."""
+
+from __future__ import annotations
+
+from verifiers.results import CaseOutcome
+from verifiers.testformats.tap import parse
+
+STREAM = b"""TAP version 14
+1..6
+ok 1 - first
+not ok 2 - second
+ok 3
+ok 4 - fourth # SKIP no network
+not ok 5 - fifth # TODO not yet
+  noise ok
+"""
+
+
+class TestParse:
+    """A stream's cases."""
+
+    def test_cases(self) -> None:
+        """Names, numbers, directives, and a plan that was not kept."""
+        cases = {case.name: case.outcome for case in parse(STREAM.splitlines(keepends=True))}
+        assert cases == {
+            "first": CaseOutcome.PASS,
+            "second": CaseOutcome.FAIL,
+            "3": CaseOutcome.PASS,
+            "fourth": CaseOutcome.SKIP,
+            "fifth": CaseOutcome.SKIP,
+            "plan": CaseOutcome.FAIL,
+        }
+
+    def test_bail_out(self) -> None:
+        """A suite that gives up fails."""
+        (case,) = parse([b"Bail out! no database\n"])
+        assert case.outcome is CaseOutcome.FAIL
+
+    def test_nothing(self) -> None:
+        """No line, no case."""
+        assert list(parse([])) == []
