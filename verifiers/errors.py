@@ -39,3 +39,12 @@ class Unwritable(InfrastructureError):
 
     reason = Reason.DISK_FULL
     msg = "cannot write to {path}: {detail}; give another folder with --state DIR"
+
+
+class StepFailed(Exception):
+    """A step's command failed; carries what is known, for the engine to blame the right side."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

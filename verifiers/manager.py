@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -17,7 +18,9 @@ from verifiers.errors import UsageError
 from verifiers.nearest import hint
 from verifiers.recipes.base import Recipe
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
-from verifiers.workspace import Workspace
+
+if TYPE_CHECKING:
+    from verifiers.workspace import Workspace
 
 
 class BadPlugin(UsageError):

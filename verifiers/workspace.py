@@ -16,7 +16,7 @@ from typing import BinaryIO
 from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.archive import extract
-from verifiers.errors import InfrastructureError
+from verifiers.errors import InfrastructureError, StepFailed
 from verifiers.fetch import Fetcher
 from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
@@ -26,15 +26,6 @@ from verifiers.sandbox import CELL, Sandbox
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SLOWER = 20.0
 """How many times the oracle's time a candidate's step may take: unoptimised code is slow, a hang is slower."""
-
-
-class StepFailed(Exception):
-    """A step's command failed; carries what is known, for the engine to blame the right side."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 class PatchFailed(InfrastructureError):

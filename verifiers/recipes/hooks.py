@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from verifiers import hookimpl
+from verifiers.errors import StepFailed
 from verifiers.results import StepResult
-from verifiers.workspace import StepFailed, Workspace
+
+if TYPE_CHECKING:
+    from verifiers.workspace import Workspace
 
 
 @hookimpl(trylast=True)
