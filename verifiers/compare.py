@@ -104,8 +104,7 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
     held = _held(candidate.cases, oracle.cases, may_miss)
     made = candidate.provenance
     if faults := _own_faults(candidate, oracle):
-        message = f"{faults[0].unit}: {faults[0].message}"
-        return _marked(held, VerdictKind.FAIL, faults[0].reason, Step.BUILD, message, faults=faults)
+        return _marked(held, VerdictKind.FAIL, faults[0].reason, Step.BUILD, faults[0].line, faults=faults)
     if held.differences:
         return _of_differences(held.differences, held)
     if made.leaks:

@@ -30,8 +30,7 @@ def explain(result: StepResult, log: Path, disk: Path) -> StepResult:
         return result.model_copy(update={"reason": Reason.DISK_FULL, "message": message})
     if result.faults:
         worst = min(result.faults, key=lambda fault: fault.reason.rank)
-        message = worst.message if worst.unit in worst.message else f"{worst.unit}: {worst.message}"
-        return result.model_copy(update={"reason": worst.reason, "message": message})
+        return result.model_copy(update={"reason": worst.reason, "message": worst.line})
     line = first_error(tail)
     return result.model_copy(update={"message": line}) if line else result
 

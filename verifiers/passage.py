@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -131,6 +132,8 @@ class Passage:
     @property
     def _info(self) -> CompilerInfo:
         info = self._compiler.info(self._plan.arch.name)
+        if not info.command or os.path.realpath(info.command[0]).startswith("/usr/"):
+            return info  # the distribution's own: what it runs is no news
         return info.model_copy(update={"engine": ", ".join(self._calibration.engines or self._calibration.names)})
 
     def step(self, step: Step) -> StepResult:

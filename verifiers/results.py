@@ -5,6 +5,8 @@ Units everywhere: seconds (float), KiB for memory, bytes for sizes, UTC ISO 8601
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from verifiers.words import CaseOutcome as CaseOutcome
@@ -90,6 +92,11 @@ class Fault(Frozen):
     message: str  # the first telling line, with file and line where the compiler gave them
     command: tuple[str, ...] = ()
     cwd: str = ""
+
+    @property
+    def line(self) -> str:
+        """The message, behind the unit where the compiler itself named no place."""
+        return self.message if re.match(r"[^\s:]+:\d+", self.message) else f"{self.unit}: {self.message}"
 
 
 class StepResult(Frozen):

@@ -31,7 +31,7 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     for name, run in (("oracle", result.oracle), ("candidate", result.candidate)):
         if run:
             yield from _run(name, run, state)
-    yield from _some("faults", [f"{each.reason} {each.unit}: {each.message}" for each in verdict.faults], _MANY)
+    yield from _some("faults", [f"{each.reason} {each.line}" for each in verdict.faults], _MANY)
     texts = [f"{each.candidate} {each.name}: {each.message}" for each in verdict.differences]
     yield from _some(f"cases the oracle passes and the candidate does not ({len(texts):,})", texts, cases)
     yield from _some("cases that fail with both", list(verdict.both_fail), _MANY)
