@@ -25,6 +25,7 @@ from verifiers.state import State, WorkFolder
 from verifiers.store import Store
 from verifiers.workspace import Workspace
 
+_SCRIPTS = {"candidate": "reproduce.sh", "oracle": "reproduce-oracle.sh"}  # a confirming run's is the candidate's
 _CONFIGURATION_BYTES = 512 * 1024  # of one generated file: more is no configuration
 
 
@@ -119,8 +120,9 @@ class Passage:
                 break
         provenance = self._instrument.provenance(self._calibration)
         self._instrument.keep_log(self.work.logs / f"{self._role}-units.jsonl")
-        text = script(self._plan, self._compiler, self.work)
-        atomic_write(self.work.logs / f"{self._role}-reproduce.sh", text.encode())
+        if self._role in _SCRIPTS:
+            text = script(self._plan, self._compiler, self.work)
+            atomic_write(self.work.logs / _SCRIPTS[self._role], text.encode())
         return RunResult(
             compiler=self._info,
             steps=tuple(steps),

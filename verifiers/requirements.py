@@ -14,6 +14,7 @@ from verifiers.recipes.base import Recipe
 from verifiers.results import Depth
 
 _ORACLE = "gcc"  # the family that a candidate is not to be where none is named
+_UNPACKERS = {".xz": "xz-utils", ".bz2": "bzip2", ".zst": "zstd"}
 FOR_TESTS = ("clang", "tcc")
 """Candidates that this project's own tests run besides the oracle."""
 
@@ -25,6 +26,8 @@ def of_run(recipes: Iterable[Recipe], targets: Iterable[Arch], depth: Depth, san
         names += target.oracle_packages
     for recipe in recipes:
         names += recipe.packages_for(depth)
+        names += [package for each in recipe.sources for end, package in _UNPACKERS.items() if each.filename.endswith(end)]
+        names += ["patch"] if recipe.patches else []
     return list(dict.fromkeys(names))
 
 

@@ -288,7 +288,7 @@ class TestReproduce:
         script = 'for word in "$@"; do shift; case $word in -D*) ;; *) set -- "$@" "$word";; esac; done\nexec gcc "$@"'
         cell, _ = verify.cell("--cc", verify.compiler(script))
         assert cell.verdict.reason is Reason.WRONG_RESULT
-        path = verify.folder / "state" / cell.folder / "candidate-reproduce.sh"
+        path = verify.folder / "state" / cell.folder / "reproduce.sh"
         user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         place = verify.folder / "by-hand"
         place.mkdir()

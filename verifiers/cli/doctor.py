@@ -43,7 +43,7 @@ def doctor(
     if for_tests:
         needed += requirements.FOR_TESTS
     if install:
-        requirements.ensure(needed, True, lambda text: print(text, file=sys.stderr))
+        requirements.ensure(needed, True, lambda text: print(f"verify: {text}", file=sys.stderr))
     lacking = packages.missing(needed)
     print(f"packages   {len(needed) - len(lacking)} of {len(needed)} installed")
     if lacking:

@@ -140,7 +140,7 @@ def _reporting(json: bool, state: str) -> Iterator[list[object]]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(f"verify: {text}", file=sys.stderr, flush=True)
 
 
 def _depth(name: str) -> str:

@@ -40,7 +40,7 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     yield from _some("configuration, oracle's -> candidate's", changes, _MANY)
     yield f"cell {folder}"
     if result.candidate:
-        yield f"repeat it by hand: sh {shlex.quote(str(folder / 'candidate-reproduce.sh'))}"
+        yield f"repeat it by hand: sh {shlex.quote(str(folder / 'reproduce.sh'))}"
 
 
 def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
