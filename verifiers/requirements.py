@@ -26,7 +26,8 @@ def of_run(recipes: Iterable[Recipe], targets: Iterable[Arch], depth: Depth, san
         names += target.oracle_packages
     for recipe in recipes:
         names += recipe.packages_for(depth)
-        names += [package for each in recipe.sources for end, package in _UNPACKERS.items() if each.filename.endswith(end)]
+        for source in recipe.sources:
+            names += [package for end, package in _UNPACKERS.items() if source.filename.endswith(end)]
         names += ["patch"] if recipe.patches else []
     return list(dict.fromkeys(names))
 

@@ -129,9 +129,9 @@ def _reporting(json: bool, state: str) -> Iterator[list[object]]:
     if json:
         yield []
     elif sys.stdout.isatty():
-        from verifiers.report.live import LiveTable
+        from verifiers.report.live import LiveView
 
-        with LiveTable(state) as table:
+        with LiveView(state) as table:
             yield [table]
     else:
         from verifiers.report.lines import Lines

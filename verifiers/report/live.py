@@ -1,14 +1,13 @@
-"""The live table of a terminal: a row a cell, what it does now, and how far it is."""
+"""The live view of a terminal: what each running cell does now, and the steps behind it."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from verifiers import hookimpl
@@ -25,7 +24,7 @@ _STYLE = {
 }
 
 
-class LiveTable:
+class LiveView:
     """A context that draws while cells run, and prints each finished cell's line above the table."""
 
     def __init__(self, state: str) -> None:
@@ -36,7 +35,7 @@ class LiveTable:
         self._download: tuple[int, int] | None = None
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> LiveTable:
+    def __enter__(self) -> LiveView:
         self._live.start()
         return self
 
@@ -81,14 +80,14 @@ class LiveTable:
         self._console.print(headline(result), highlight=False)
 
     def _table(self) -> RenderableType:
-        table = Table.grid(padding=(0, 2))
+        rows: list[RenderableType] = []
         for name, (what, since) in list(self._running.items()):
-            table.add_row(Text(name, style="bold"), Text(what), Text(duration(time.monotonic() - since), style="cyan"))
+            elapsed = duration(time.monotonic() - since)
+            rows.append(Text.assemble((name, "bold"), "  ", what, "  ", (elapsed, "cyan")))
             if steps := self._done.get(name):
-                table.add_row("", Text("  ".join(steps[-4:]), style="dim"))
+                rows.append(Text("    " + "  ".join(steps[-6:]), style="dim"))
         if self._download:
             done, total = self._download
-            table.add_row(
-                "", ProgressBar(total=total, completed=done, width=40), f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
-            )
-        return table
+            rows.append(Text(f"    {done / 1e6:.1f} of {total / 1e6:.1f} MB"))
+            rows.append(ProgressBar(total=total, completed=done, width=40))
+        return Group(*rows)

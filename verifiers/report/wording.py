@@ -48,14 +48,19 @@ def compared(result: CellResult) -> str:
     made = candidate.provenance
     share = "all" if made.candidate == made.units else f"{made.candidate}"
     text = (
-        f"{verdict.compared:,} cases held against {oracle.compiler.name}, {differ or 'none'} differ; "
-        f"{share} of {made.units} units made by the candidate"
+        f"{counted(verdict.compared, 'case')} held against {oracle.compiler.name}, {differ or 'none'} differ; "
+        f"{share} of {counted(made.units, 'unit')} made by the candidate"
     )
     if verdict.both_fail:
-        text += f"; {len(verdict.both_fail)} cases fail with both"
+        text += f"; {counted(len(verdict.both_fail), 'case')} not passed by either"
     if result.configuration_differences:
-        text += f"; {len(result.configuration_differences)} configuration lines differ"
+        text += f"; otherwise configured in {counted(len(result.configuration_differences), 'line')}"
     return text
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 line``, ``2,000 lines``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def line(result: CellResult, state: str = "") -> str:
@@ -80,4 +85,4 @@ def headline(matrix: MatrixResult) -> str:
     """The counts, which add up to the number of cells."""
     cells = len(matrix.cells)
     counts = ", ".join(f"{count} {kind}" for kind, count in matrix.totals.items() if count or kind in ("pass", "fail"))
-    return f"{cells} cell{'' if cells == 1 else 's'}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"
+    return f"{counted(cells, 'cell')}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"
