@@ -69,6 +69,8 @@ def named(spec: str, arch: Arch, config: Config, where: str, environ: Mapping[st
 
 def split(text: str, where: str) -> tuple[str, ...]:
     """The words of a command given as one text; a path with spaces that exists is one word."""
+    if any("\ud800" <= char <= "\udfff" for char in text):  # os.fsdecode's stand-ins: no result could name it
+        raise MalformedCompiler(where=where, text=ascii(text), detail="it is not UTF-8; give it another name")
     if os.path.exists(os.path.expanduser(text)):
         return (text,)
     try:

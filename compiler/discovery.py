@@ -159,11 +159,12 @@ def _commands(
     choice: Choice, command: tuple[str, ...], family: Family, own: str | None, arch: Arch, env: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """arch -> command: what the user said, else what it was seen to make, else what its family can do."""
-    if choice.targets:
-        plain = {own: command} if own and own not in choice.targets and command not in choice.targets.values() else {}
-        return {**plain, **choice.targets}
     # One that made nothing is taken at its word: that it cannot compile is for the build to show.
-    found = {own or arch.name: command}
+    made_for = own or arch.name
+    if choice.targets:
+        plain = {made_for: command} if command not in choice.targets.values() else {}
+        return {**plain, **choice.targets}
+    found = {made_for: command}
     if len(command) > 1 + len(family.subcommand):
         return found  # its own arguments may name a target already
     target = family.target

@@ -36,8 +36,8 @@ class Calibration(Frozen):
     why: str = ""  # what it said then
     works: bool = True  # compiles, links and runs the known program
     ident: str = ""  # its objects' .comment
-    engines: tuple[str, ...] = ()  # compilers proper that ran: its own
-    names: tuple[str, ...] = ()  # compilers it called by name on PATH: its own as well
+    engines: tuple[str, ...] = ()  # compilers proper that compiled: its own
+    names: tuple[str, ...] = ()  # compilers it had compile by their name on PATH: its own as well
     notes: tuple[str, ...] = ()
 
 
@@ -61,11 +61,14 @@ def judge(said: str, calls: list[Call], runs: bool) -> Calibration:
         notes.append("accepts a program with a syntax error, so every question of configure is answered yes")
     if answers.get("option") == "0":
         notes.append("accepts options that do not exist, so configure believes that it has them all")
+    # Nobody but the candidate runs here, so an engine whose call is unknown (`env -i gcc`) is its own. One that only
+    # preprocesses, assembles or links for it has yet to show that it does not compile for it.
+    compiled = [call for call in calls if call.kind == "compile"]
     ident = next((call.output.ident for call in own if call.ok and call.output and call.makes == "object"), "")
     return Calibration(
         works=works,
         ident=ident,
-        engines=tuple(dict.fromkeys(call.engine for call in calls if call.role == "engine" and call.call)),
-        names=tuple(dict.fromkeys(call.name for call in calls if call.role == "leak" and call.call)),
+        engines=tuple(dict.fromkeys(call.engine for call in compiled if call.role == "engine")),
+        names=tuple(dict.fromkeys(call.name for call in compiled if call.role == "leak" and call.call)),
         notes=tuple(notes),
     )

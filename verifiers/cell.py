@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from verifiers.compare import compare, settle
@@ -22,6 +23,8 @@ from verifiers.results import (
 from verifiers.state import now
 from verifiers.store import write_cases
 
+_JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
+
 
 def run_cell(plan: Plan, engine: Engine) -> CellResult:
     """Bring one cell to its verdict and keep it. Never raises for what goes wrong inside a cell."""
@@ -40,6 +43,9 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     runs = _Runs(plan, engine, folder)
     try:
         verdict = runs.verdict()
+        if verdict.kind in _JUDGED and not engine.unchanged(plan.candidate):
+            message = f"{plan.candidate.name} was changed while the cell ran; run it again"
+            verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.COMPILER_CHANGED, message=message)
     except InfrastructureError as error:
         verdict = Verdict(kind=VerdictKind.ERROR, reason=error.reason, message=str(error))
     except OSError as error:
@@ -97,7 +103,7 @@ class _Runs:
         first = compare(self.candidate, self.oracle, may_miss)
         if first.kind is not VerdictKind.FAIL:
             return first
-        suites = frozenset(each.name.split("/")[0] for each in first.differences)
+        suites = _suites_of(first, self.oracle)
         again = self._go("confirm", suites or None)
         oracle = _narrowed(self.oracle, suites) if suites else self.oracle
         verdict = settle(first, compare(again, oracle, may_miss))
@@ -130,6 +136,19 @@ class _Runs:
         return result
 
 
+def _suites_of(verdict: Verdict, oracle: RunResult) -> frozenset[str]:
+    """The suites that the differences are in; empty where that cannot be told (a recipe may rename its cases)."""
+    test = oracle.step(Step.TEST)
+    known = test.suites if test else {}
+    found = [_suite_of(each.name, known) for each in verdict.differences]
+    return frozenset(found) if all(found) else frozenset()
+
+
+def _suite_of(case: str, suites: Iterable[str]) -> str:
+    """The suite that a case is in; a suite's name may have slashes of its own."""
+    return max((each for each in suites if case.startswith(f"{each}/")), key=len, default="")
+
+
 def _narrowed(run: RunResult, suites: frozenset[str]) -> RunResult:
     """The oracle's run with the cases of some suites alone, to hold a confirming run against."""
     test = run.step(Step.TEST)
@@ -137,8 +156,8 @@ def _narrowed(run: RunResult, suites: frozenset[str]) -> RunResult:
         return run
     cases = test.cases.model_copy(
         update={
-            "passed": {name: digest for name, digest in test.cases.passed.items() if name.split("/")[0] in suites},
-            "others": {name: case for name, case in test.cases.others.items() if name.split("/")[0] in suites},
+            "passed": {n: digest for n, digest in test.cases.passed.items() if _suite_of(n, test.suites) in suites},
+            "others": {n: case for n, case in test.cases.others.items() if _suite_of(n, test.suites) in suites},
         }
     )
     narrowed = test.model_copy(update={"cases": cases})

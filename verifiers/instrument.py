@@ -79,7 +79,7 @@ class Instrument:
 
     def begin(self, step: Step) -> None:
         """Tell the driver which step its calls belong to from now on."""
-        self._config(step).write(self.tree / "driver.conf")
+        self._config(step, self.mix).write(self.tree / "driver.conf")
 
     def mounts(self, calibration: Calibration | None) -> list[Mount]:
         """The tree, what the compilers need, and a tripwire over every compiler proper but the candidate's own."""
@@ -122,7 +122,8 @@ class Instrument:
         """Who made the units."""
         calls = self._read()
         theirs = [call for call in calls if not (call.role == "leak" and call.call and call.name in calibration.names)]
-        made = provenance(theirs, calibration.ident, engines=calibration.engines)
+        ident = calibration.ident if calibration.ident or calibration.works else None  # one that made nothing has none
+        made = provenance(theirs, ident, engines=calibration.engines)
         slowest = max((call.seconds for call in calls if call.role == "candidate"), default=0.0)
         notes = (*calibration.notes, *made.notes)
         if not self._isolated:
@@ -137,7 +138,7 @@ class Instrument:
     def _read(self) -> list[Call]:
         return list(read_log(self._log))
 
-    def _config(self, step: Step) -> DriverConfig:
+    def _config(self, step: Step, mix: Mix | None) -> DriverConfig:
         command = self.compiler.command(self.plan.arch.name) or ()
         seconds = self.call_limits.seconds
         if not seconds:  # the oracle has the step's own limit: on a loaded machine sqlite3.c takes it five minutes
@@ -158,7 +159,7 @@ class Instrument:
                     "file": self.limits.file,
                 }
             ),
-            **_routing(self.mix),
+            **_routing(mix),
         )
 
     def _calibrate(self) -> Calibration:
@@ -167,7 +168,8 @@ class Instrument:
             (home / name).write_text(text)
         self.sandbox.adopt(home)
         before = self._log.stat().st_size
-        self.begin(Step.BUILD)
+        # never by the mix: it is the compiler that is asked, and the answer serves unmixed cells too
+        self._config(Step.BUILD, None).write(self.tree / "driver.conf")
         answer = self.tree / "log" / "calibration"
         with answer.open("wb") as log:
             self.sandbox.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -99,27 +100,34 @@ class Manager:
 
     def fetching(self, done: int, total: int) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_fetching(done=done, total=total)
+        self._tell("ccverify_fetching", done=done, total=total)
 
     def cell_started(self, cell: CellId) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_cell_started(cell=cell)
+        self._tell("ccverify_cell_started", cell=cell)
 
     def step_started(self, cell: CellId, compiler: CompilerInfo, role: str, step: Step) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_step_started(cell=cell, compiler=compiler, role=role, step=step)
+        self._tell("ccverify_step_started", cell=cell, compiler=compiler, role=role, step=step)
 
     def step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_step_finished(cell=cell, compiler=compiler, role=role, result=result)
+        self._tell("ccverify_step_finished", cell=cell, compiler=compiler, role=role, result=result)
 
     def cell_finished(self, result: CellResult) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_cell_finished(result=result)
+        self._tell("ccverify_cell_finished", result=result)
 
     def matrix_finished(self, result: MatrixResult) -> None:
         """Tell all plugins."""
-        self._pm.hook.ccverify_matrix_finished(result=result)
+        self._tell("ccverify_matrix_finished", result=result)
+
+    def _tell(self, hook: str, **facts: object) -> None:
+        """Call those that only listen: one that raises is reported, and costs the run no result."""
+        try:
+            getattr(self._pm.hook, hook)(**facts)
+        except Exception as error:
+            print(f"verify: a plugin's {hook} raised {_one_line(error)}", file=sys.stderr, flush=True)
 
     def _collect(self) -> dict[str, Recipe]:
         recipes: dict[str, Recipe] = {}

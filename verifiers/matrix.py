@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.cell import run_cell
+from verifiers.errors import UsageError
 from verifiers.manager import Manager
 from verifiers.packages import versions
 from verifiers.passage import Engine
@@ -95,17 +96,23 @@ def choose(
 def run_matrix(cells: Sequence[Plan | Skipped], engine: Engine, done: Sequence[CellResult] = ()) -> MatrixResult:
     """Run the cells one after the other; ``done`` are those that a resumed run has already."""
     started, clock = now(), time.monotonic()
-    finished = {result.cell: result for result in done}
+    finished = {(result.cell, result.fingerprint): result for result in done}
     results = []
     for cell in cells:
         if engine.stop.is_set():
             break
-        if cell.id in finished:
-            results.append(finished[cell.id])
+        # a compiler or a plugin that was changed meanwhile makes it another cell
+        if known := finished.get((cell.id, "" if isinstance(cell, Skipped) else cell.fingerprint)):
+            results.append(known)
         elif isinstance(cell, Skipped):
             results.append(_skip(cell, engine))
         else:
-            results.append(run_cell(cell, engine))
+            try:
+                results.append(run_cell(cell, engine))
+            except UsageError as error:  # a candidate that cannot be used
+                if len(cells) == 1:
+                    raise
+                results.append(_unusable(cell, error, engine))
     matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=tuple(results))
     engine.manager.matrix_finished(matrix)
     return matrix
@@ -126,6 +133,14 @@ def _untargeted(candidate: Compiler, arch: Arch) -> str:
         return ""
     command = shlex.join(next(iter(candidate.commands.values()), ()))
     return f"{candidate.name} ({command}) has no command for {arch.name}"
+
+
+def _unusable(cell: Plan, error: UsageError, engine: Engine) -> CellResult:
+    verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.SANDBOX, message=str(error))
+    result = CellResult(cell=cell.id, fingerprint=cell.fingerprint, verdict=verdict, started=now(), run=engine.run)
+    engine.store.save(result)
+    engine.manager.cell_finished(result)
+    return result
 
 
 def _skip(cell: Skipped, engine: Engine) -> CellResult:

@@ -6,10 +6,12 @@ import errno
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.driver import DriverLimits
+from compiler.model import Compiler
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
 from verifiers.fetch import Fetcher
@@ -46,6 +48,7 @@ class Engine:
     fresh: bool = False
     plugin_seconds: float = 1800.0  # what a plugin's own Python may take between two commands
     stop: threading.Event = field(default_factory=threading.Event)
+    unchanged: Callable[[Compiler], bool] = lambda compiler: True  # still what its fingerprint says
 
 
 class PluginError(InfrastructureError):

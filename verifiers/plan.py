@@ -92,7 +92,7 @@ def recipe_digest(files: Iterable[Path]) -> str:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return [each for each in path.rglob("*") if each.suffix in (".py", ".c")]
+        return [each for each in path.rglob("*") if each.suffix in (".py", ".c", ".h")]
     return [path]
 
 

@@ -20,6 +20,7 @@ from verifiers.asking import in_sandbox
 from verifiers.config import Config, LimitsConfig, find_config, load_config
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
+from verifiers.files import is_locked, lock
 from verifiers.limits import GIB, MIB, Limits
 from verifiers.manager import Manager
 from verifiers.matrix import Choice, choose, exit_code, run_matrix
@@ -39,6 +40,12 @@ class UnknownVersion(UsageError):
     """A project has no pinned source of that version."""
 
     msg = "{project} has no version {version}{hint}; pinned are {known}"
+
+
+class StillRunning(UsageError):
+    """The run that --resume would go on with has not been cut short."""
+
+    msg = "nothing to resume: the last run, {run}, is still at work in another process"
 
 
 class Request(Frozen):
@@ -66,11 +73,14 @@ class Session:
         self.config: Config = load_config(find_config(config))
         self.state = State(state or (Path(self.config.state) if self.config.state else default_state()))
         self._say = say
+        self._named: dict[str, tuple[str | None, Arch]] = {}  # a candidate's fingerprint -> how it was asked for
 
     def unfinished(self) -> tuple[str, Request] | None:
         """The last run that was cut short: its id and what had been asked."""
         self.state.open()
         found = Store(self.state).unfinished()
+        if found and is_locked(self._lock(found[0])):
+            raise StillRunning(run=found[0])
         return (found[0], Request.model_validate_json(found[1])) if found else None
 
     def run(
@@ -108,6 +118,7 @@ class Session:
             jobs=request.jobs or self.config.jobs or os.cpu_count() or 1,
             fresh=request.fresh,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
+            unchanged=self._unchanged,
         )
         choice = Choice(
             recipes=recipes,
@@ -119,12 +130,16 @@ class Session:
         )
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
         cells = list(choose(choice, manager, self._oracle, command, conditions))
-        with _stopping(engine.stop):
+        with lock(self._lock(engine.run)), _stopping(engine.stop):
             matrix = run_matrix(cells, engine, store.of_run(run) if run else ())
         if engine.stop.is_set():
             raise KeyboardInterrupt
         store.finish(engine.run)
         return matrix, exit_code(matrix)
+
+    def _lock(self, run: str) -> Path:
+        """Held while the run's process lives."""
+        return self.state.logs / run / ".lock"
 
     def _candidates(self, named: Sequence[str], targets: Sequence[Arch]) -> tuple[Compiler, ...]:
         """The compilers under test, under names of their own; says which one was taken where none was named."""
@@ -135,10 +150,20 @@ class Session:
 
     def _candidate(self, spec: str | None, target: Arch) -> Compiler:
         found = resolve(spec, target, self.config, cache=self.state.cache)
-        if not found.unreachable:
-            return found
-        # below a folder that is closed to others, such as /root: the sandbox can show it
-        return resolve(spec, target, self.config, cache=self.state.cache, runner=in_sandbox(self.state, found.mounts))
+        if found.unreachable:
+            # below a folder that is closed to others, such as /root: the sandbox can show it
+            runner = in_sandbox(self.state, found.mounts)
+            found = resolve(spec, target, self.config, cache=self.state.cache, runner=runner)
+        self._named[found.fingerprint] = (spec, target)
+        return found
+
+    def _unchanged(self, candidate: Compiler) -> bool:
+        """Whether what the user named is still that compiler; one that is gone is not."""
+        try:
+            now = self._candidate(*self._named[candidate.fingerprint])
+        except UsageError:
+            return False
+        return now.fingerprint == candidate.fingerprint
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)

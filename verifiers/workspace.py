@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -154,16 +155,25 @@ class Workspace:
             self._patch(patch.file)
 
     def run_suites(self, suites: Sequence[Suite]) -> None:
-        """Run test commands side by side within ``jobs`` and collect their cases."""
+        """Run test commands side by side within ``jobs`` and collect their cases.
+
+        Raises ValueError where two suites, or cases of two suites, share a name: one would hide the other.
+        """
+        names = Counter(_log_name(each.name) for each in suites)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"two suites are named {twice[0]}")
         wanted = [each for each in suites if self.only_suites is None or each.name in self.only_suites]
         with ThreadPoolExecutor(max_workers=max(1, self.jobs)) as pool:
             for table in pool.map(self._run_suite, wanted):
+                known = self.cases.passed.keys() | self.cases.others.keys()
+                if shared := known & (table.passed.keys() | table.others.keys()):
+                    raise ValueError(f"two suites have a case {min(shared)}")
                 self.cases = CaseTable(
                     passed={**self.cases.passed, **table.passed}, others={**self.cases.others, **table.others}
                 )
 
     def _run_suite(self, suite: Suite) -> CaseTable:
-        output = self.logs / f"{self.label}-test-{suite.name.replace('/', '-')}.log"
+        output = self.logs / f"{self.label}-test-{_log_name(suite.name)}.log"
         started = time.monotonic()
         with output.open("wb") as log:
             done = self._run(suite.argv, suite.cwd, suite.env, log, self._allowed(suite.name, suite.seconds))
@@ -266,6 +276,10 @@ def collect(
     else:
         others[name] = TestCase(name=name, outcome=outcome, message=message)
     return CaseTable(passed=passed, others=others)
+
+
+def _log_name(suite: str) -> str:
+    return suite.replace("/", "-")
 
 
 def _ending(done: Completed, last: str) -> tuple[CaseOutcome, str]:

@@ -308,6 +308,14 @@ __attribute__((noreturn)) static void become(const char *program, char **argv, c
     die("cannot run ", program, strerror(errno));
 }
 
+/* What a call does, where it matters that it is done and not whether it looks like a question. */
+static Kind deed(const Command *command)
+{
+    if (command->kind != PROBE)
+        return command->kind;
+    return command->preprocesses ? PREPROCESS : command->sources ? COMPILE : command->assemblies ? ASSEMBLE : LINK;
+}
+
 /* Bound over a compiler proper: says whose call it ran in, then is it. */
 __attribute__((noreturn)) static void engine(const char *exe, char **argv)
 {
@@ -326,11 +334,7 @@ __attribute__((noreturn)) static void engine(const char *exe, char **argv)
     Command command = parse(&driver, argv + 1);
     command.links = false;
     command.makes = "";
-    if (command.kind == PROBE) /* what it did matters here, and "step" says when */
-        command.kind = command.preprocesses ? PREPROCESS
-                       : command.sources    ? COMPILE
-                       : command.assemblies ? ASSEMBLE
-                                            : LINK;
+    command.kind = deed(&command); /* "step" says when */
     Entry entry = {make_id(),   "",         "engine", "other", exe,  driver.outer,
                    driver.name, driver.cwd, &command, argv,    NULL, NULL};
     write_log(&config, &entry);
@@ -399,6 +403,9 @@ int main(int argc, char **argv)
     int told = 0, status;
     if (host || leak) {
         Command command = parse(&driver, argv + 1);
+        bool keeps = !command.only_checks && !(command.output && strcmp(command.output, "/dev/null") == 0);
+        if (leak && *driver.outer && keeps) /* a candidate has no questions: it pipes a unit to gcc -x c - */
+            command.kind = deed(&command);
         status = one_call(&driver, &command, argv, host ? "host" : driver.real ? "other" : "oracle", "", &told);
     } else
         status = candidate_call(&driver, &told);

@@ -33,11 +33,11 @@ class _Tally:
         self.leaks.setdefault((unit, how), Leak(unit=unit, how=how, command=call.argv))
 
 
-def provenance(calls: Iterable[Call], ident: str = "", *, engines: Collection[str] = ()) -> Provenance:
+def provenance(calls: Iterable[Call], ident: str | None = None, *, engines: Collection[str] = ()) -> Provenance:
     """Sums up the log.
 
-    ``ident`` is what the candidate leaves in its objects' .comment ("" is unknown: not held against them). ``engines``
-    are the compilers proper that the candidate is known to be made of; they are its own and no leak.
+    ``ident`` is what the candidate leaves in its objects' .comment ("" is nothing; None is unknown: not held against
+    them). ``engines`` are the compilers proper that the candidate is known to be made of; they are its own and no leak.
     """
     tally = _Tally()
     for call in calls:
@@ -67,9 +67,11 @@ def provenance(calls: Iterable[Call], ident: str = "", *, engines: Collection[st
     )
 
 
-def _candidate(tally: _Tally, call: Call, ident: str) -> None:
+def _candidate(tally: _Tally, call: Call, ident: str | None) -> None:
     if call.kind == "probe":
         tally.probes += 1
+        if call.compiler == "candidate" and (call.signal is not None or call.timeout):  # configure takes it for a no
+            tally.notes["crashed or hung on a question of configure, which took it for a no"] += 1
         return
     if not call.ok:
         return
@@ -80,7 +82,7 @@ def _candidate(tally: _Tally, call: Call, ident: str) -> None:
         return
     tally.by.setdefault(call.compiler, set()).update(call.sources)
     made = call.output.ident if call.output and call.makes == "object" else ""
-    if call.compiler == "candidate" and ident and made not in ("", ident) and _COMPILER_IDENT.search(made):
+    if call.compiler == "candidate" and ident is not None and made not in ("", ident) and _COMPILER_IDENT.search(made):
         tally.leak(call, f"object says {made}")
 
 

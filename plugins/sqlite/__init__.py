@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FUZZ_SMOKE = (4, 6, 7)  # 14,616 cases; the other files are 31,601
 _FUZZ_ALL = (1, 2, 3, 4, 5, 6, 7, 8)
+_PERMUTATIONS = ("utf16",)  # of test/permutations.test
 _TARGETS = {
     Depth.SMOKE: ("fuzzcheck", "speedtest1"),
     Depth.STANDARD: ("fuzzcheck", "speedtest1", "sessionfuzz", "testfixture"),
@@ -59,6 +60,12 @@ class Sqlite(Autotools):
         """Only the programs that the depth's tests are, and the shell, which the Tcl suite runs."""
         return _TARGETS[work.depth]
 
+    def build(self, work: Workspace) -> None:
+        """Also a folder for each further run of ``testfixture``: two in one folder would share their ``testdir``."""
+        super().build(work)
+        if work.depth is Depth.FULL:
+            work.run("mkdir", "-p", *(f"{work.build}/{name}" for name in _PERMUTATIONS))
+
     def suites(self, work: Workspace) -> Sequence[Suite]:
         """The slow one first, for suites run side by side."""
         wanted = [] if work.depth is Depth.SMOKE else [_tcl(work, "extraquick")]
@@ -68,6 +75,7 @@ class Sqlite(Autotools):
             wanted.append(_sessionfuzz(work))
         if work.depth is Depth.FULL:
             wanted.append(Suite("threadtest3", (f"{work.build}/threadtest3",), threadtest.parse, seconds=1200.0))
+            wanted += [_permutation(work, name) for name in _PERMUTATIONS]
         wanted.append(_speedtest(work))
         return wanted
 
@@ -92,6 +100,11 @@ def _speedtest(work: Workspace) -> Suite:
 def _tcl(work: Workspace, script: str) -> Suite:
     argv = (f"{work.build}/testfixture", f"{work.src}/test/{script}.test")
     return Suite(script, argv, tcl.parse, seconds=1800.0)
+
+
+def _permutation(work: Workspace, name: str) -> Suite:
+    argv = (f"{work.build}/testfixture", f"{work.src}/test/permutations.test", name)
+    return Suite(name, argv, tcl.parse, cwd=f"{work.build}/{name}", seconds=1800.0)
 
 
 @hookimpl

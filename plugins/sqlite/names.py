@@ -15,6 +15,11 @@ COMPUTED_NAMES = (
         reason="one case a compile option, and COMPILER= is one only for the compilers that SQLite knows (not tcc)",
         optional=True,
     ),
+    ComputedName(
+        pattern=r"/withM-1\.2-oom-(?:transient|persistent)\.\d+$",
+        reason="one case an allocation that can fail, in 3.46.1 219 or 220 in two runs of one and the same program",
+        optional=True,
+    ),
 )
 
 ACCOMMODATIONS = (

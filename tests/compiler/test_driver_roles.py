@@ -74,6 +74,12 @@ class TestLeak:
         assert inner.role == "leak" and inner.call == outer.id and outer.role == "candidate"
         assert [leak.how for leak in provenance(rig.calls()).leaks] == ["the candidate ran gcc"]
 
+    def test_candidate_that_pipes_a_unit_into_gcc(self, rig: Rig) -> None:
+        """A source on stdin looks like a question of configure's; a candidate asks none."""
+        rig.configure(candidate=rig.saboteur("exec gcc -x c - -c -o a.o < a.c"))
+        assert rig.run("-c", "a.c").returncode == 0
+        assert [leak.how for leak in provenance(rig.calls()).leaks] == ["the candidate ran gcc"]
+
     def test_candidate_that_links_with_gcc(self, rig: Rig) -> None:
         """To link is what ld does: noted, no leak."""
         rig.configure(candidate=rig.saboteur('exec gcc "$@"'))
@@ -196,6 +202,7 @@ class TestProvenance:
         (leak,) = provenance([call], "clang version 14").leaks
         assert leak.how.startswith("object says GCC: (")
         assert provenance([call], call.output.ident).leaks == provenance([call]).leaks == ()
+        assert len(provenance([call], "").leaks) == 1  # known to sign nothing
 
     def test_ident_of_the_source_s_own(self, rig: Rig) -> None:
         """#ident puts the project's string first; that names no compiler."""

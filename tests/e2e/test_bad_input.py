@@ -80,6 +80,21 @@ class TestCompilers:
         path.chmod(0o755)
         one_line(verify.run("--project", "sqlite", "--cc", str(path)), "AArch64")
 
+    def test_not_utf8(self, verify: Verify) -> None:
+        """No result could name it."""
+        one_line(verify.run("--project", "sqlite", "--cc", "/tmp/my\udcffcc"), "UTF-8")
+
+    def test_one_that_does_not_start_harms_no_other(self, verify: Verify) -> None:
+        """In a matrix it is its own cell's error."""
+        script = 'folder=/nowhere; exec $folder/mycc "$@"'
+        arguments = ["--cc", verify.compiler(script), "--cc", "gcc"]
+        done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), *arguments)
+        assert done.returncode == 3, done.stderr
+        red, green, total = done.stdout.splitlines()
+        assert red.startswith("ERROR tally@1.0") and "cannot be started inside the sandbox" in red
+        assert green.startswith("pass tally@1.0")
+        assert total.startswith("2 cells: 1 pass, 0 fail, 1 error")
+
 
 class TestConfiguration:
     """verify.toml."""
@@ -201,6 +216,15 @@ class TestStateFolder:
         assert len(done.stderr.splitlines()) == 1
 
 
+class TestMixFiles:
+    """--mix-files."""
+
+    def test_no_pattern(self, verify: Verify) -> None:
+        """An empty list is no mix, and must not silently stand for none at all."""
+        (verify.folder / "units").write_text("# none\n\n")
+        one_line(verify.run("--project", "sqlite", "--mix-files", str(verify.folder / "units")), "names no unit")
+
+
 def wait_for(path: Path, pattern: str, seconds: float = 60) -> None:
     """Wait until a file that matches exists."""
     end = time.monotonic() + seconds
@@ -249,6 +273,30 @@ class TestInterruption:
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith("pass tally@1.0 x86_64 clang")
         assert [path for path in work.iterdir() if path.is_dir()] == []
+
+    def test_a_run_that_is_still_at_work(self, verify: Verify) -> None:
+        """It is not taken away from the process that runs it."""
+        verify.changes = self.SLOW["build"]
+        process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
+        wait_for(verify.folder / "state" / "logs", "*/*/oracle-build.log")
+        one_line(verify.run("--resume"), "still at work")
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+    def test_a_compiler_changed_before_resume(self, verify: Verify) -> None:
+        """A cell that was finished with another compiler is run again."""
+        verify.changes = self.SLOW["build"]
+        cc = verify.compiler('exec gcc "$@"')
+        process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", cc, "--cc", "clang")
+        wait_for(verify.folder / "state" / "logs", "*/*clang*/candidate-build.log")
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        verify.compiler(
+            'for word in "$@"; do shift; case $word in -D*) ;; *) set -- "$@" "$word";; esac; done\nexec gcc "$@"'
+        )
+        done = verify.run("--resume")
+        assert done.returncode == 1, done.stdout
+        assert done.stdout.splitlines()[0].startswith("FAIL tally@1.0 x86_64 mycc")
 
 
 class TestCache:

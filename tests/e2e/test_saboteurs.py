@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from shutil import copyfile
+
 import pytest
 
 from tests.e2e.conftest import Verify
@@ -94,6 +97,27 @@ SABOTEURS = {
         Step.BUILD,
         Reason.LEAK,
     ),
+    "links with gcc, and compiles one file with it": (
+        '[ -z "$compiles" ] && exec gcc "$@"\n[ "$source" = scale.c ] && exec gcc "$@"\nexec tcc "$@"',
+        VerdictKind.ERROR,
+        Step.BUILD,
+        Reason.LEAK,
+    ),
+    "pipes one file into gcc": (
+        'if [ "$source" = scale.c ]; then\n'
+        '  exec gcc -DSCALE=3 -I/cell/src -x c - -c -o "$output" < /cell/src/scale.c\n'
+        'fi\nexec tcc "$@"',
+        VerdictKind.ERROR,
+        Step.BUILD,
+        Reason.LEAK,
+    ),
+    "preprocesses with gcc, and compiles one file with it": (
+        'cc=/usr/bin/x86_64-linux-gnu-gcc-12\n[ "$source" = scale.c ] && exec $cc "$@"\n'
+        '[ "$source" = calibrate.c ] && $cc -E "$source" -o /dev/null\nexec tcc "$@"',
+        VerdictKind.ERROR,
+        Step.BUILD,
+        Reason.LEAK,
+    ),
     "links with undefined symbols": (
         'if [ "$output" = tally ] && [ -z "$compiles" ]; then\n'
         '  for word in "$@"; do shift; [ "$word" = table.o ] || set -- "$@" "$word"; done\n'
@@ -129,6 +153,16 @@ SABOTEURS = {
 }
 
 
+FLAKY = """
+            def suites(self, work):
+                spoil = "sed 's/^ok 1/not ok 1/'" if work.label == "candidate" else "cat"
+                return [Suite({name!r}, ("sh", "-c", f"{{work.build}}/tally | {{spoil}}"), tap.parse)]
+
+            Tally.suites = suites
+"""
+"""A suite with a case that fails in the candidate's first run only."""
+
+
 class TestSaboteurs:
     """One wrapper each."""
 
@@ -160,27 +194,68 @@ class TestSaboteurs:
         assert cell.candidate is not None
         assert cell.candidate.compiler.engine == "gcc"
 
+    def test_a_copy_of_another_compiler(self, verify: Verify) -> None:
+        """No tripwire stands there, but tcc signs no object, and gcc does."""
+        script = (
+            '[ "$source" = scale.c ] && exec /usr/bin/x86_64-linux-gnu-gcc-12 -B ${0%/*} "$@"\n: cc1\nexec tcc "$@"'
+        )
+        cc = verify.compiler(PARSE + script)
+        copyfile("/usr/lib/gcc/x86_64-linux-gnu/12/cc1", Path(cc).with_name("cc1"))
+        Path(cc).with_name("cc1").chmod(0o755)
+        cell, code = verify.cell("--cc", cc)
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.ERROR, Reason.LEAK, 3), cell.verdict
+        assert "object says GCC" in cell.verdict.message
+
+    def test_an_honest_wrapper_may_scrub_its_environment(self, verify: Verify) -> None:
+        """What it is made of is known all the same."""
+        cell, code = verify.cell("--cc", verify.compiler('exec env -i PATH=/usr/bin:/bin gcc "$@"'))
+        assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
+
+    def test_a_mixed_cell_learns_nothing_wrong(self, verify: Verify) -> None:
+        """The candidate itself is asked what it is, also where the mix would give the question to the oracle."""
+        patterns = verify.folder / "units"
+        patterns.write_text("src/t*.c\n")
+        for arguments in (["--mix-files", str(patterns)], []):
+            cell, code = verify.cell("--cc", "clang", *arguments)
+            assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
+            assert cell.candidate is not None
+            assert cell.candidate.provenance.candidate == (2 if arguments else 6)
+
+
+SUITES = """
+            def suites(self, work):
+                return [{}]
+
+            Tally.suites = suites
+"""
+
+
+class TestSuites:
+    """What a plugin calls its suites."""
+
+    def test_equal_names(self, verify: Verify) -> None:
+        """One suite's passes cannot cover up another's failures."""
+        ok = "'ok 1 - scaled\\nok 2 - scaled negative\\nok 3 - table\\nok 4 - length\\nok 5 - words\\n'"
+        second = f'Suite("check", ("printf", {ok}), tap.parse)'
+        verify.body = SUITES.format('Suite("check", (f"{work.build}/tally",), tap.parse), ' + second)
+        cell, code = verify.cell("--cc", verify.compiler(PARSE + SABOTEURS["flips a constant"][0]))
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.ERROR, Reason.PLUGIN_ERROR, 3)
+        assert "two suites are named check" in cell.verdict.message
+
+    def test_a_name_with_a_slash(self, verify: Verify) -> None:
+        """The confirming run repeats the very suite, so that a flaky cell is not called red twice."""
+        verify.body = FLAKY.format(name="unit/check")
+        cell, code = verify.cell("--cc", "clang")
+        assert (cell.verdict.kind, code) == (VerdictKind.FLAKY, 1), cell.verdict
+
 
 class TestOtherVerdicts:
     """Where it is not the candidate's fault."""
 
     def test_flaky(self, verify: Verify) -> None:
         """A cell that fails, and then passes unchanged, is flaky."""
-        bad = verify.folder / "compiler" / "bad"
-        script = (
-            PARSE
-            + f'if [ -e "{bad}" ] && [ "$source" = scale.c ]; then set -- "$@" -DSCALE=4 -USCALE; fi\nexec gcc "$@"'
-        )
-        cc = verify.compiler(script)
-        bad.touch()
-        verify.body = f"""
-            @hookimpl
-            def ccverify_step_finished(cell, compiler, role, result):
-                import pathlib
-                if role == "candidate" and result.step == "test":
-                    pathlib.Path({str(bad)!r}).unlink(missing_ok=True)
-        """
-        cell, code = verify.cell("--cc", cc)
+        verify.body = FLAKY.format(name="check")
+        cell, code = verify.cell("--cc", "clang")
         assert (cell.verdict.kind, code) == (VerdictKind.FLAKY, 1), cell.verdict
 
     def test_broken(self, verify: Verify) -> None:
@@ -213,6 +288,32 @@ class TestOtherVerdicts:
         cell, code = verify.cell("--cc", "clang")
         assert (cell.verdict.kind, code) == (VerdictKind.ERROR, 3), cell.verdict
         assert cell.verdict.reason in (Reason.LEAK, Reason.NO_UNITS)
+
+    def test_a_compiler_that_is_rebuilt_meanwhile(self, verify: Verify) -> None:
+        """What came out is no verdict on either of the two, and is not kept as one."""
+        cc = verify.compiler('exec gcc "$@"')
+        verify.body = f"""
+            @hookimpl
+            def ccverify_step_finished(cell, compiler, role, result):
+                import pathlib
+                if role == "candidate" and result.step == "configure":
+                    with pathlib.Path({cc!r}).open("a") as file:
+                        file.write("# rebuilt\\n")
+        """
+        cell, code = verify.cell("--cc", cc)
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.ERROR, Reason.COMPILER_CHANGED, 3)
+
+    def test_a_report_that_raises(self, verify: Verify) -> None:
+        """One that only listens costs no result; it is named."""
+        verify.body = """
+            @hookimpl
+            def ccverify_cell_finished(result):
+                raise RuntimeError("the server is down")
+        """
+        done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "gcc")
+        assert done.returncode == 0
+        assert "ccverify_cell_finished raised RuntimeError: the server is down" in done.stderr
+        assert verify.run("show", "tally").returncode == 0
 
     @pytest.mark.parametrize(
         ("step", "line"),

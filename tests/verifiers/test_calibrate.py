@@ -33,6 +33,18 @@ class TestJudge:
         fired = call(role="engine", engine="/usr/lib/cc1", call="1", output=None)
         assert judge(GOOD, [call(), fired], runs=True).engines == ("/usr/lib/cc1",)
 
+    def test_a_wrapper_that_scrubs_its_environment(self) -> None:
+        """Nobody else runs here, so an engine whose call is unknown is its own."""
+        fired = call(role="engine", engine="/usr/lib/cc1", call="", output=None)
+        assert judge(GOOD, [call(), fired], runs=True).engines == ("/usr/lib/cc1",)
+
+    def test_one_that_has_others_preprocess_and_link(self) -> None:
+        """That makes no compiler of them: where they compile later, it is a leak."""
+        preprocessor = call(role="engine", kind="preprocess", engine="/usr/lib/cc1", call="1", output=None)
+        linker = call(role="leak", kind="link", name="gcc", call="1", output=None)
+        found = judge(GOOD, [call(), preprocessor, linker], runs=True)
+        assert (found.engines, found.names) == ((), ())
+
     def test_one_that_cannot_be_started(self) -> None:
         """It says why."""
         dead = call(exit=126, stderr="ccverify: cannot run /home/me/mycc: Permission denied\n", output=None)

@@ -171,4 +171,7 @@ def _patterns(file: Path | None) -> tuple[str, ...]:
         lines = file.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"--mix-files {file}: {error}") from error
-    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    patterns = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    if not patterns:
+        raise typer.BadParameter(f"--mix-files {file} names no unit; give a pattern a line")
+    return patterns

@@ -16,8 +16,8 @@ class TestPasses:
         """A complete run has as many cases as its summary counts, the summary among them."""
         output = lines("extraquick.log")
         found = cases(tcl.parse, output)
-        assert b"0 errors out of 128 tests" in b"".join(output)
-        assert len(found) == 128
+        assert b"0 errors out of 133 tests" in b"".join(output)
+        assert len(found) == 133
         assert {case.outcome for case in found} == {CaseOutcome.PASS}
 
     def test_output_of_the_test_is_no_part_of_its_name(self) -> None:
@@ -98,7 +98,7 @@ class TestEnds:
         for other in (output[: passes[3]] + output[passes[3] + 1 :], [output[passes[0]], *output]):
             (last,) = [case for case in cases(tcl.parse, other) if case.name == "summary"]
             assert last.outcome is CaseOutcome.FAIL
-            assert "counts 128 tests" in last.message
+            assert "counts 133 tests" in last.message
 
     def test_a_failure_that_was_not_seen(self) -> None:
         """A summary with more errors than were seen fails."""
