@@ -29,7 +29,7 @@ _TARGETS = {
 
 
 class Sqlite(Autotools):
-    """SQLite. Its generated sources come from a host compiler and a host tclsh, at every depth."""
+    """SQLite. A host tclsh generates sources at every depth; its own generators are built with CC when not crossing."""
 
     name = "sqlite"
     summary = "SQLite: fuzzcheck, sessionfuzz, speedtest1 --verify and the Tcl suite"
@@ -50,7 +50,7 @@ class Sqlite(Autotools):
         return ("make", "tcl") if depth is Depth.SMOKE else ("make", "tcl", "tcl8.6-dev", "zlib1g-dev")
 
     def configure(self, work: Workspace) -> None:
-        """``configure`` with Tcl only where the suite is run; CC_FOR_BUILD is its name for the host's compiler."""
+        """``configure`` with Tcl only where the suite is run; CC_FOR_BUILD is read when crossing only."""
         tcl_argument = "--disable-tcl" if work.depth is Depth.SMOKE else "--with-tcl=/usr/lib/tcl8.6"
         extra = [argument for each in work.accommodations for argument in each.configure]
         env = {"CC": work.cc, "CC_FOR_BUILD": work.host_cc}

@@ -68,6 +68,8 @@ GOOD = run(a="pass", b="pass")
         (run(), GOOD, "fail", Reason.MISSING_CASES),
         (run(a="fail", b="crash"), GOOD, "fail", Reason.TEST_CRASH),
         (run(a="pass:1", b="pass:x"), run(a="pass:1", b="pass:y"), "fail", Reason.WRONG_RESULT),
+        (run(a="pass:1", b="pass:x"), run(a="pass:1", b="pass"), "pass", None),
+        (run(a="pass:1", b="pass"), run(a="pass:1", b="pass:x"), "fail", Reason.WRONG_RESULT),
         (run(Step.BUILD, Reason.REJECTS_VALID), GOOD, "fail", Reason.REJECTS_VALID),
         (run(Step.CONFIGURE, Reason.CONFIGURE_FAILED), GOOD, "fail", Reason.CONFIGURE_FAILED),
         (None, run(Step.BUILD, Reason.BUILD_FAILED), "broken", Reason.ORACLE_FAILED),

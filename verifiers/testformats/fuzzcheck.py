@@ -22,8 +22,8 @@ _FAULT: Final = re.compile(rb"\S*fuzzcheck\S*(?: \S+)?(?: \(sqlid=\d+(?:,dbid=\d
 _LEAK: Final = re.compile(rb"(?i)memory leak")
 _ADDRESS: Final = re.compile(rb"\bvtab:[0-9A-F]+")  # EXPLAIN's p4 of a virtual table is a pointer
 _MEMORY: Final = re.compile(rb"^Peak memory usages: .*\n", re.MULTILINE)  # what malloc makes of it, by compiler
-# What SQLite finds in a corrupt file depends on what a failed read left in a reused buffer, bytes of heap addresses among
-# it: one and the same program answers now so, now so. Such cases must pass, but their output is not compared.
+# What SQLite finds in a corrupt file depends on what a failed read left in a reused buffer, such as bytes of heap
+# addresses: one and the same program answers now so, now so. Such cases must pass, but their output is not compared.
 _CORRUPT: Final = re.compile(
     rb"malformed|On (?:tree )?page|btreeInitPage|Freelist|Fragmentation|out of order|never used|2nd reference"
     rb"|not a database|corrupt"
