@@ -170,12 +170,15 @@ def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], boo
     both_fail = tuple(name for name in oracle.others if name in candidate.others)
     known = oracle.passed.keys() | oracle.others.keys()
     extra = tuple(name for name in (*candidate.passed, *candidate.others) if name not in known)
-    failing_extra = [name for name in candidate.others if name not in known and not may_miss(name)]
+    for name, case in candidate.others.items():
+        # skipped, it says nothing; failed, it is no better for being the candidate's alone
+        if name not in known and not may_miss(name) and case.outcome is not CaseOutcome.SKIP:
+            differences.append(
+                Difference(name=name, oracle=CaseOutcome.MISSING, candidate=case.outcome, message=case.message)
+            )
     notes = []
     if missing_allowed:
         notes.append(f"{missing_allowed} cases have computed names and exist with the oracle only")
-    if failing_extra:
-        notes.append(f"{len(failing_extra)} cases that only the candidate ran did not pass, e.g. {failing_extra[0]}")
     return Verdict(
         kind=VerdictKind.PASS,
         differences=tuple(differences),

@@ -72,14 +72,14 @@ class Manager:
         return self._recipes[name]
 
     def files(self, recipe: Recipe) -> list[Path]:
-        """The files that decide what a recipe does: all of its plugin's folder, or its one file."""
+        """The files that decide what a recipe does: all of its plugin's folder, or its one file and its patches."""
         module = importlib.util.find_spec(type(recipe).__module__)
         origin = Path(module.origin) if module and module.origin else _loaded.get(type(recipe).__module__)
         if origin is None:
             return []
         if origin.name == "__init__.py":
             return sorted(path for path in origin.parent.rglob("*") if path.is_file() and path.suffix != ".pyc")
-        return [origin]
+        return [origin, *(patch.file for patch in recipe.patches)]
 
     def family_files(self) -> list[Path]:
         """TOML files of further compiler families."""

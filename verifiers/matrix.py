@@ -11,7 +11,7 @@ from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.cell import run_cell
 from verifiers.errors import UsageError
-from verifiers.manager import Manager
+from verifiers.manager import BadPlugin, Manager
 from verifiers.packages import versions
 from verifiers.passage import Engine
 from verifiers.plan import Plan, recipe_digest
@@ -75,7 +75,7 @@ def choose(
                     accommodate=bool(accommodations),
                     mix=choice.mix,
                 )
-                if why := recipe.skip(arch, choice.depth, version) or _untargeted(candidate, arch):
+                if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
                     yield Skipped(cell, why)
                     continue
                 yield Plan(
@@ -91,6 +91,14 @@ def choose(
                     conditions=conditions,
                     accommodations=accommodations,
                 )
+
+
+def skips(recipe: Recipe, arch: Arch, depth: Depth, version: str) -> str:
+    """Why the project cannot be done there; raises BadPlugin where its plugin cannot say."""
+    try:
+        return recipe.skip(arch, depth, version)
+    except Exception as error:
+        raise BadPlugin(name=recipe.name, detail=f"skip() raised {type(error).__name__}: {error}") from error
 
 
 def run_matrix(cells: Sequence[Plan | Skipped], engine: Engine, done: Sequence[CellResult] = ()) -> MatrixResult:

@@ -21,9 +21,12 @@ _DECIDING = (
     "cell.py",
     "compare.py",
     "evidence.py",
+    "guard.c",
     "instrument.py",
     "passage.py",
+    "process.py",
     "recipes",
+    "sandbox.py",
     "testformats",
     "workspace.py",
 )

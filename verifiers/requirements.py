@@ -19,12 +19,11 @@ FOR_TESTS = ("clang", "tcc")
 """Candidates that this project's own tests run besides the oracle."""
 
 
-def of_run(recipes: Iterable[Recipe], targets: Iterable[Arch], depth: Depth, sandbox: str) -> list[str]:
+def of_run(cells: Iterable[tuple[Recipe, Arch]], depth: Depth, sandbox: str) -> list[str]:
     """Debian packages for the sandbox, the oracles and the projects."""
     names = ["bubblewrap"] if sandbox == "bubblewrap" else []
-    for target in targets:
+    for recipe, target in cells:
         names += target.oracle_packages
-    for recipe in recipes:
         names += recipe.packages_for(depth)
         for source in recipe.sources:
             names += [package for end, package in _UNPACKERS.items() if source.filename.endswith(end)]

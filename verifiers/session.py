@@ -23,7 +23,7 @@ from verifiers.fetch import Fetcher
 from verifiers.files import is_locked, lock
 from verifiers.limits import GIB, MIB, Limits
 from verifiers.manager import Manager
-from verifiers.matrix import Choice, choose, exit_code, run_matrix
+from verifiers.matrix import Choice, choose, exit_code, run_matrix, skips
 from verifiers.nearest import hint
 from verifiers.passage import Engine
 from verifiers.recipes.base import Recipe
@@ -95,7 +95,14 @@ class Session:
         sandbox = request.sandbox or self.config.sandbox or "bubblewrap"
         if sandbox not in ("bubblewrap", "none"):
             raise UnknownSandbox(name=sandbox)
-        needed = requirements.of_run([each for each, _ in recipes], targets, Depth(request.depth), sandbox)
+        depth = Depth(request.depth)
+        wanted = [
+            (recipe, target)
+            for recipe, source in recipes
+            for target in targets
+            if not skips(recipe, target, depth, source.version)
+        ]
+        needed = requirements.of_run(wanted, depth, sandbox)
         needed += requirements.of_candidates(request.candidates, self.config)
         requirements.ensure(needed, install, self._say)
         self.state.open()
@@ -124,7 +131,7 @@ class Session:
             recipes=recipes,
             arches=targets,
             candidates=candidates,
-            depth=Depth(request.depth),
+            depth=depth,
             accommodate=request.accommodate,
             mix=_mix(request),
         )

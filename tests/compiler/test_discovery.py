@@ -27,6 +27,7 @@ from compiler.model import distinct
 from tests.compiler.candidates import X86_64, found, script
 from verifiers.config import CompilerEntry, Config
 from verifiers.errors import UsageError
+from verifiers.limits import SANDBOX_UID
 
 needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc")
 needs_clang = pytest.mark.skipif(not shutil.which("clang"), reason="no clang")
@@ -198,7 +199,7 @@ class TestBadBehaviour:
         seen.chmod(0o777)
         found(script(place / "mycc", f'id > {seen}/id.$$; pwd > {seen}/pwd.$$; echo "$HOME" > {seen}/home.$$'))
         ids = {path.read_text() for path in seen.glob("id.*")}
-        assert ids == {"uid=59999 gid=59999 groups=59999\n"}
+        assert ids == {f"uid={SANDBOX_UID} gid={SANDBOX_UID} groups={SANDBOX_UID}\n"}
         folders = [Path(path.read_text().strip()) for path in (*seen.glob("pwd.*"), *seen.glob("home.*"))]
         assert folders
         assert not any(folder.exists() or folder == Path.home() for folder in folders)

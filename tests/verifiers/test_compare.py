@@ -61,6 +61,8 @@ GOOD = run(a="pass", b="pass")
         (run(a="pass", b="pass", c="fail"), run(a="pass", b="pass", c="fail"), "pass", None),
         (run(a="pass", b="pass", c="pass"), run(a="pass", b="pass", c="fail"), "pass", None),
         (run(a="pass", b="fail"), GOOD, "fail", Reason.WRONG_RESULT),
+        (run(a="pass", b="pass", c="fail"), GOOD, "fail", Reason.WRONG_RESULT),
+        (run(a="pass", b="pass", c="skip"), GOOD, "pass", None),
         (run(a="pass", b="crash"), GOOD, "fail", Reason.TEST_CRASH),
         (run(a="pass", b="timeout"), GOOD, "fail", Reason.TEST_TIMEOUT),
         (run(a="pass", b="skip"), GOOD, "fail", Reason.MISSING_CASES),

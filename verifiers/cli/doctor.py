@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ def doctor(
     manager = Manager(plugin or ())
     recipes = [manager.recipe(name) for name in project] if project else list(manager.recipes.values())
     isolation = sandbox or settings.sandbox or "bubblewrap"
-    needed = requirements.of_run(recipes, targets_of(arch or ()), Depth.FULL, isolation)
+    needed = requirements.of_run(product(recipes, targets_of(arch or ())), Depth.FULL, isolation)
     if for_tests:
         needed += requirements.FOR_TESTS
     if install:

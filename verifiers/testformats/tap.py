@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from verifiers.results import CaseOutcome, TestCase
 
-_LINE = re.compile(rb"(not )?ok\b(?:\s+(\d+))?(?:\s*-)?\s*(.*?)(?:\s+#\s*(\w+)\S*\s*(.*))?$")
+_LINE = re.compile(rb"(not )?ok\b(?: +(\d+)\b)?(?: *- )?(.*)")
+_DIRECTIVE = re.compile(rb"#\s*(skip|todo)\S*\s*(.*)", re.IGNORECASE)
+_LONGEST = 4096  # bytes of a line that are looked at: a miscompiled program may print anything
 _PLAN = re.compile(rb"1\.\.(\d+)\s*(?:#.*)?$")
 
 
@@ -20,18 +22,20 @@ def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
     planned: int | None = None
     count = 0
     for raw in lines:
-        line = raw.strip()
+        line = raw[:_LONGEST].strip()
         if plan := _PLAN.match(line):
             planned = int(plan[1])
         elif found := _LINE.match(line):
             count += 1
-            failed, number, description, directive, why = found.groups()
+            failed, number, rest = found.groups()
+            directive = _DIRECTIVE.search(rest)
+            description = (rest[: directive.start()] if directive else rest).strip()
+            word, why = (directive[1].upper(), directive[2]) if directive else (b"", b"")
             name = (description or number or str(count).encode()).decode("utf-8", "backslashreplace")
-            word = (directive or b"").upper()
             outcome = CaseOutcome.FAIL if failed else CaseOutcome.PASS
             if word == b"SKIP" or (word == b"TODO" and failed):
                 outcome = CaseOutcome.SKIP
-            yield TestCase(name=name, outcome=outcome, message=(why or b"").decode("utf-8", "replace"))
+            yield TestCase(name=name, outcome=outcome, message=why.decode("utf-8", "replace"))
         elif line.startswith(b"Bail out!"):
             yield TestCase(name="bail-out", outcome=CaseOutcome.FAIL, message=line.decode("utf-8", "replace"))
     if planned is not None and planned != count:

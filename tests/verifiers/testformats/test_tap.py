@@ -36,6 +36,11 @@ class TestParse:
         (case,) = parse([b"Bail out! no database\n"])
         assert case.outcome is CaseOutcome.FAIL
 
+    def test_a_line_without_end(self) -> None:
+        """What a miscompiled program prints costs no more than its length."""
+        (case,) = parse([b"ok 1 - " + b" " * 5_000_000 + b"x\n"])
+        assert case.name == "1"
+
     def test_nothing(self) -> None:
         """No line, no case."""
         assert list(parse([])) == []
