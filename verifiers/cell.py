@@ -96,6 +96,7 @@ class _Runs:
 
     def verdict(self) -> Verdict:
         may_miss = self._plan.recipe.may_miss
+        self._meet()
         self.oracle = self._baseline()
         if self.oracle.failed or not len(self.oracle.cases):
             return compare(None, self.oracle, may_miss)
@@ -109,6 +110,14 @@ class _Runs:
         verdict = settle(first, compare(again, oracle, may_miss))
         self.confirmed = verdict.kind is VerdictKind.FAIL
         return verdict
+
+    def _meet(self) -> None:
+        """Start the candidate once, so that one that cannot be is told before the oracle's long run, not after it."""
+        folder = self._engine.state.new_work()
+        try:
+            Passage(self._plan, self._engine, folder, self._folder, "candidate", None, None)
+        finally:
+            folder.remove()
 
     def _baseline(self) -> RunResult:
         key = self._plan.baseline_fingerprint
