@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.behind import files_behind
+from verifiers.errors import Unwritable
+from verifiers.files import atomic_write
 
 __all__ = ["Digests", "files_behind", "fingerprint", "settle", "stamp", "write_atomically"]
 
@@ -41,15 +42,8 @@ def settle(paths: Iterable[str]) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replaces a cache file as a whole; a cache that cannot be written is no error."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
+    with contextlib.suppress(Unwritable):
+        atomic_write(path, text.encode())
 
 
 def tree(folder: str) -> tuple[list[str], list[str]]:

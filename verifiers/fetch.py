@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from typing import Final
 from verifiers import apt
 from verifiers.download import PlaceFailed, Progress, Transfer, shown
 from verifiers.errors import InfrastructureError, Unwritable
+from verifiers.files import atomic_write
 from verifiers.results import Reason, Source
 
 _MARGIN: Final = 1 << 16  # bytes to leave free on the disk
@@ -128,7 +128,7 @@ class Fetcher:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(path)
-            _write(_record(path), json.dumps(_describe(path, source.sha256)))
+            atomic_write(_record(path), json.dumps(_describe(path, source.sha256)).encode())
             return
         listed = "; ".join(tried) or "no place is known for it: apt names no archive, and the recipe no URL"
         if wrong:
@@ -177,7 +177,7 @@ class Fetcher:
         if _sha256(path) != source.sha256:
             return False
         with contextlib.suppress(OSError):  # a read-only cache is as good, only slower
-            _write(_record(path), json.dumps(now))
+            atomic_write(_record(path), json.dumps(now).encode())
         return True
 
     @contextlib.contextmanager
@@ -225,7 +225,7 @@ class _Memory:
         known = self._read()
         if known.get(base) != answered:
             with contextlib.suppress(OSError):
-                _write(self.path, json.dumps(known | {base: answered}, indent=1))
+                atomic_write(self.path, json.dumps(known | {base: answered}, indent=1).encode())
 
 
 def _base(url: str) -> str:
@@ -241,12 +241,6 @@ def _describe(path: Path, sha256: str) -> dict[str, object]:
     stat = path.stat()
     names = ("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
     return {"sha256": sha256, "filename": path.name, **{name: getattr(stat, name) for name in names}}
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 def _sha256(path: Path) -> str:

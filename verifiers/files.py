@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from verifiers.errors import Unwritable
 
 def atomic_write(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``: whole, or not at all. Raises Unwritable."""
-    staging = path.with_name(f".{path.name}.{os.getpid()}.part")
+    staging = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with staging.open("wb") as file:

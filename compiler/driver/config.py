@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal
 
 from pydantic import Field
 
-from verifiers.errors import InfrastructureError, UsageError
+from verifiers.errors import UsageError
+from verifiers.files import atomic_write
 from verifiers.results import Frozen, Step
 
 Target = Literal["candidate", "oracle"]
@@ -23,12 +22,6 @@ class BadDriverConfig(UsageError):
     """A word that a line of driver.conf cannot hold."""
 
     msg = "cannot tell the driver {word!r}: {detail}; change the compiler's command or the file pattern it comes from"
-
-
-class ConfigUnwritable(InfrastructureError):
-    """driver.conf cannot be written."""
-
-    msg = "cannot write {path}: {detail}; give another folder with --state DIR"
 
 
 class DriverLimits(Frozen):
@@ -75,20 +68,8 @@ class DriverConfig(Frozen):
         return "".join("\t".join(_checked(line)) + "\n" for line in self._lines())
 
     def write(self, path: Path) -> None:
-        """Puts the file in place whole, so that a call at the same time reads the old one or the new one."""
-        text = self.text()
-        try:
-            with NamedTemporaryFile("w", dir=path.parent, prefix=".driver-", delete=False, encoding="utf-8") as file:
-                try:
-                    file.write(text)
-                    file.flush()
-                    os.fchmod(file.fileno(), 0o644)
-                    os.replace(file.name, path)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-        except OSError as error:
-            raise ConfigUnwritable(path=path, detail=error.strerror) from error
+        """Puts the file in place whole, so that a call meanwhile reads the old one or the new one. Raises Unwritable."""
+        atomic_write(path, self.text().encode())
 
     def _lines(self) -> Iterator[Sequence[str]]:
         yield "log", self.log

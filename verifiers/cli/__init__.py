@@ -31,6 +31,7 @@ def application() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. A known error is one line, anything else a traceback."""
+    os.umask(0o022)  # the sandbox's user must be able to read what is laid out for it
     command = typer.main.get_command(application())
     try:
         code = command.main(args=arguments, prog_name="verify", standalone_mode=False)
