@@ -68,7 +68,7 @@ class DriverConfig(Frozen):
         return "".join("\t".join(_checked(line)) + "\n" for line in self._lines())
 
     def write(self, path: Path) -> None:
-        """Puts the file in place whole, so that a call meanwhile reads the old one or the new one. Raises Unwritable."""
+        """Puts the file in place whole: a call meanwhile reads the old one or the new one. Raises Unwritable."""
         atomic_write(path, self.text().encode())
 
     def _lines(self) -> Iterator[Sequence[str]]:
