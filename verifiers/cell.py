@@ -21,7 +21,7 @@ from verifiers.results import (
     VerdictKind,
 )
 from verifiers.state import now
-from verifiers.store import write_cases
+from verifiers.store import CASES, write_cases
 
 _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
@@ -71,7 +71,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
         folder=engine.state.relative(folder),
     )
     if candidate:
-        write_cases(folder / "cases.json.gz", candidate.cases)
+        write_cases(folder / CASES, candidate.cases)
     atomic_write(folder / "cell.json", result.model_dump_json(indent=1).encode())
     engine.manager.cell_finished(result)
     return result

@@ -33,6 +33,10 @@ _MIGRATIONS: tuple[str, ...] = (
 """Schema changes in order; ``user_version`` counts those applied. Only ever append."""
 
 
+CASES = "cases.json.gz"
+"""Name of the file in a cell's folder that holds the candidate's cases."""
+
+
 class NewerHistory(InfrastructureError):
     """The history was written by a newer ccverify."""
 

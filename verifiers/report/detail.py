@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from verifiers.report.wording import compared, duration, finding, one_line
-from verifiers.results import CellResult, RunResult
+from verifiers.results import COMPLETED, CellResult, RunResult, Step, VerdictKind
+from verifiers.store import CASES, read_cases
 
 _MANY = 10  # of anything but cases, before the rest is only counted
 
@@ -22,8 +23,9 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     folder = state / result.folder
     yield f"{result.cell}: {verdict.kind}"
     yield f"  {finding(result)}"
-    if verdict.compared:
+    if verdict.compared and verdict.kind is not VerdictKind.PASS:
         yield f"  {compared(result)}"
+    yield from _suites(folder, result)
     yield from (f"  note: {one_line(note)}" for note in verdict.notes)
     if result.confirmed:
         yield "  red again in a fresh folder"
@@ -41,6 +43,16 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     yield f"cell {folder}"
     if result.candidate:
         yield f"repeat it by hand: sh {shlex.quote(str(folder / 'reproduce.sh'))}"
+
+
+def _suites(folder: Path, result: CellResult) -> Iterator[str]:
+    """How many of the candidate's tests passed, by suite."""
+    test = result.candidate.step(Step.TEST) if result.candidate else None
+    if test is None or not (folder / CASES).exists():
+        return
+    names = [name for name in read_cases(folder / CASES).passed if not name.endswith(COMPLETED)]
+    counts = [f"{suite} {sum(name.startswith(f'{suite}/') for name in names):,}" for suite in sorted(test.suites)]
+    yield f"  passed: {', '.join(counts)}"
 
 
 def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
