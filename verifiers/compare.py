@@ -178,7 +178,7 @@ def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], boo
             )
     notes = []
     if missing_allowed:
-        notes.append(f"{missing_allowed} cases have computed names and exist with the oracle only")
+        notes.append(f"cases with computed names that exist with the oracle only: {missing_allowed}")
     return Verdict(
         kind=VerdictKind.PASS,
         differences=tuple(differences),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import uuid
@@ -119,7 +120,8 @@ def any_box(request: pytest.FixtureRequest, open_folder: Path, attacks: Path) ->
 
 
 PARENT = """
-import io, sys
+import io, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts in the background without one
 from pathlib import Path
 from verifiers.limits import Limits, Mount
 from verifiers.sandbox import sandbox_for
@@ -130,6 +132,20 @@ done = sandbox.run([inside, *words], cwd=sandbox.inside, env={}, log=io.BytesIO(
                    mounts=[Mount(Path(attack), inside)])
 print(done.stopped, done.detail, flush=True)
 """
+
+
+def python_for_others() -> tuple[str, str]:
+    """A Python that an ordinary user can start, and what its PYTHONPATH needs to have this one's packages.
+
+    As root, this one may lie below a closed home folder.
+    """
+    real = Path(sys.executable).resolve()
+    if all(folder.stat().st_mode & 0o001 for folder in real.parents):
+        return sys.executable, str(REPOSITORY)
+    system = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+    if not system.exists():
+        pytest.skip("this Python is not an ordinary user's to run")
+    return str(system), os.pathsep.join([str(REPOSITORY), sysconfig.get_path("purelib")])
 
 
 def start_parent(name: str, work: Path, attacks: Path, *words: str) -> subprocess.Popen[str]:

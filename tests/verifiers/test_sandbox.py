@@ -8,7 +8,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.verifiers.boxes import (
     make_box,
     needs_root,
     open_folder,
+    python_for_others,
     start_parent,
     survivors,
     wait_until,
@@ -384,13 +384,14 @@ class TestWhereThereIsNone:
 
     def test_namespaces_forbidden(self, open_folder: Path, attacks: Path) -> None:
         """A machine that gives no user namespaces: one line, no traceback of bwrap's making, exit code 3."""
-        parent = [sys.executable, "-c", PARENT_ERROR, str(open_folder / "work")]
+        python, path = python_for_others()
+        parent = [python, "-c", PARENT_ERROR, str(open_folder / "work")]
         inside = 'echo 0 > /proc/sys/user/max_user_namespaces || exit 77; exec "$@"'
         command = ["unshare", "-Ur", "sh", "-c", inside, "sh", *parent]
         if ROOT:
             open_folder.chmod(0o777)
             command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]
-        env = {**os.environ, "HOME": str(open_folder)}
+        env = {**os.environ, "HOME": str(open_folder), "PYTHONPATH": path}
         ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=env)
         if ran.returncode == 77 or "Permission denied: '" in ran.stderr:
             pytest.skip("cannot forbid namespaces here, or Python is not an ordinary user's to run")
@@ -446,17 +447,14 @@ def test_all_of_it_as_an_ordinary_user() -> None:
     folder = Path("/tmp") / f"ccverify-ordinary-{os.getpid()}"
     folder.mkdir()
     os.chown(folder, 65534, 65534)
-    env = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(REPOSITORY)}
+    python, path = python_for_others()
+    env = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder), "PYTHONPATH": path}
     env["TMPDIR"] = str(folder)
     here = Path(__file__).parent
     try:
-        if subprocess.run(
-            [*user, sys.executable, "-c", "import pytest, verifiers.sandbox"], env=env, cwd="/"
-        ).returncode:
-            pytest.skip("this Python is not an ordinary user's to run")
         options = ["-q", "-p", "no:cacheprovider", f"--basetemp={folder}/pytest", f"--rootdir={REPOSITORY}"]
         files = [str(here / "test_sandbox.py"), str(here / "test_process.py")]
-        command = [*user, sys.executable, "-B", "-m", "pytest", *options, *files]
+        command = [*user, python, "-B", "-m", "pytest", *options, *files]
         ran = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True)
         assert ran.returncode == 0, ran.stdout[-6000:]
         assert " passed" in ran.stdout
