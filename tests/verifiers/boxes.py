@@ -141,7 +141,7 @@ def python_for_others() -> tuple[str, str]:
     """
     real = Path(sys.executable).resolve()
     if all(folder.stat().st_mode & 0o001 for folder in real.parents):
-        return sys.executable, str(REPOSITORY)
+        return sys.executable, os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
     system = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
     if not system.exists():
         pytest.skip("this Python is not an ordinary user's to run")
