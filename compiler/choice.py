@@ -94,10 +94,10 @@ def first_found(arch: Arch, environ: Mapping[str, str]) -> Choice:
     raise NoCandidate(oracle=oracle, install=best.install_line, packages=best.packages)
 
 
-def find_family(family: Family, environ: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The family's command on this machine, or None."""
+def find_family(family: Family, environ: Mapping[str, str], *, ask: bool = True) -> tuple[str, ...] | None:
+    """The family's command on this machine, or None; without ``ask`` no other Python is started to look in."""
     for package in family.python_packages:
-        if found := _in_python(package, environ):
+        if found := _in_python(package, environ, ask):
             return (found, *family.subcommand)
     for pattern in family.commands:
         if found := _which(pattern, environ) if "*" not in pattern else _highest(pattern, environ):
@@ -148,7 +148,7 @@ def _highest(pattern: str, environ: Mapping[str, str]) -> str | None:
     return found[max(found)] if found else None
 
 
-def _in_python(package: PythonPackage, environ: Mapping[str, str]) -> str | None:
+def _in_python(package: PythonPackage, environ: Mapping[str, str], ask: bool) -> str | None:
     """A program inside a Python package: of the running Python, else of ``python3`` on PATH."""
     try:
         spec = importlib.util.find_spec(package.module)
@@ -157,17 +157,17 @@ def _in_python(package: PythonPackage, environ: Mapping[str, str]) -> str | None
     for folder in spec.submodule_search_locations or () if spec else ():
         if os.path.isfile(path := os.path.join(folder, package.binary)):
             return path
-    python = _which("python3", environ)
+    python = _which("python3", environ) if ask else None
     if not python:
         return None
     # find_spec, not import: nothing of the package runs. Started in / so that no folder here is taken for it.
-    ask = (
+    question = (
         f"import importlib.util as u; s = u.find_spec({package.module!r}); "
         "print(s.submodule_search_locations[0] if s else '')"
     )
     try:
         said = subprocess.run(
-            [python, "-c", ask],
+            [python, "-c", question],
             capture_output=True,
             text=True,
             timeout=20,

@@ -18,7 +18,9 @@ def listing(config: ConfigFile = None, plugin: PluginFiles = None, json: Json = 
     known = Manager(plugin or ()).recipes
     entries = load_config(find_config(config)).compiler
     found = {
-        name: " ".join(find_family(family, os.environ) or ()) for name, family in families().items() if family.commands
+        name: " ".join(find_family(family, os.environ, ask=False) or ())
+        for name, family in families().items()
+        if family.commands
     }
     if json:
         import json as encoder
