@@ -28,6 +28,7 @@ from compiler.discovery import oracle
 from compiler.driver import DriverLimits, build_driver
 from plugins.sqlite import Sqlite
 from verifiers.fetch import Fetcher
+from verifiers.jobserver import Jobserver
 from verifiers.limits import SANDBOX_UID
 from verifiers.manager import Manager
 from verifiers.passage import Engine, Passage
@@ -110,7 +111,7 @@ def by_hand(passage: Passage, folder: Path, command: Sequence[str]) -> dict[Step
         subprocess.run(["chown", "-R", str(SANDBOX_UID), folder], check=True)
     cc = " ".join(command)
     environment = {**passage.work.environment, "PATH": os.defpath, "CC": cc, "CC_FOR_BUILD": cc, "HOME": str(folder)}
-    environment["TMPDIR"] = "/tmp"
+    environment |= {"TMPDIR": "/tmp", "MAKEFLAGS": f"-j{os.cpu_count() or 1}"}
     costs: dict[Step, tuple[float, float]] = {}
     for ran in passage.work.commands:
         inside, tree = passage.work.sandbox.inside, passage.work.tree
@@ -145,7 +146,7 @@ def compare(recipe: Recipe, source: Source, state: State, rounds: int) -> None:
         limits=STEP,
         call_limits=DriverLimits(),
         run="benchmark",
-        jobs=os.cpu_count() or 1,
+        jobserver=Jobserver(os.cpu_count() or 1),
     )
     cell = CellId(project=recipe.name, version=source.version, arch=target.name, candidate=gcc.name, depth=Depth.SMOKE)
     plan = Plan(cell, recipe, source, target, gcc, gcc, command, "", {}, {})

@@ -17,6 +17,8 @@ class Arch(Frozen):
 
     name: str
     triple: str
+    multiarch: str  # Debian's name of its library folders
+    loader: str  # where its programs look for the dynamic loader
     machine: str  # as ``uname -m`` says it there
     bits: int
     elf_machine: int  # e_machine

@@ -50,7 +50,15 @@ def resolve(
     Raises UsageErrors. A compiler that cannot target ``arch`` is no error: its ``command(arch.name)`` is None.
     """
     env = dict(os.environ if environ is None else environ)
-    return _describe(choose(spec, arch, config or Config(), env), arch, cache, runner, env)
+    choice = choose(spec, arch, config or Config(), env)
+    found = _describe(choice, arch, cache, runner, env)
+    command = found.command(arch.name)
+    if command is None or command == next(iter(found.commands.values())):
+        return found
+    # another program, or the same one with a flag: other files are behind it
+    choice = choice.model_copy(update={"command": command, "family": found.family, "version": ""})
+    there = _describe(choice, arch, cache, runner, env)
+    return there.model_copy(update={"name": found.name, "accommodations": found.accommodations})
 
 
 def oracle(
@@ -72,8 +80,7 @@ def oracle(
 
 
 def _describe(choice: Choice, arch: Arch, cache: Path | None, runner: Runner | None, env: dict[str, str]) -> Compiler:
-    for command in {choice.command[0]: 0, **{words[0]: 0 for words in choice.targets.values()}}:
-        check(command, choice.why)
+    check(choice.command[0], choice.why)
     key = json.dumps([_FORMAT, choice.model_dump(exclude={"why"}), arch.name, env.get("PATH"), _data(choice.family)])
     memory = cache / "compilers" / f"{hashlib.sha256(key.encode()).hexdigest()}.json" if cache else None
     known = _recall(memory, env) if memory else None

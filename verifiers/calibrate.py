@@ -22,7 +22,7 @@ SCRIPT: Final = """\
 say() { printf '%s=%s\\n' "$1" "$2"; }
 "$CC" -c calibrate.c -o calibrate.o; say compiles $?
 "$CC" calibrate.o -o calibrate.out; say links $?
-say prints "$(./calibrate.out)"
+say prints "$($RUN ./calibrate.out)"
 "$CC" -c wrong.c -o wrong.o 2>/dev/null; say wrong $?
 "$CC" -fccverify-no-such-option -c calibrate.c -o option.o 2>/dev/null; say option $?
 exit 0
@@ -41,8 +41,8 @@ class Calibration(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def judge(said: str, calls: list[Call], runs: bool) -> Calibration:
-    """From the script's answers and the driver's log. ``runs`` is whether the target's programs can run here at all."""
+def judge(said: str, calls: list[Call]) -> Calibration:
+    """From the script's answers and the driver's log."""
     answers = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     own = [call for call in calls if call.role == "candidate"]
     first = next(iter(own), None)
@@ -52,8 +52,7 @@ def judge(said: str, calls: list[Call], runs: bool) -> Calibration:
         )
         return Calibration(starts=False, why=message.strip())
     notes = []
-    works = answers.get("compiles") == "0" and answers.get("links") == "0"
-    works = works and (not runs or answers.get("prints") == "sum 8")
+    works = answers.get("compiles") == answers.get("links") == "0" and answers.get("prints") == "sum 8"
     if not works:
         message = next((line for call in own if not call.ok for line in call.stderr.splitlines() if line.strip()), "")
         notes.append(f"does not build a hello world: {message or said.replace(chr(10), ' ')}")

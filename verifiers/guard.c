@@ -1,7 +1,7 @@
 /* The guard: first process of a sandbox (pid 1 of its namespace), or the reaper of a run without one.
  *
  *   guard -j FILE… -- ARGV          write "0" to each FILE (a cgroup's list of processes), then become ARGV
- *   guard -c FD -r FD -e FD [-u UID] [-d DIR] [-l NAME=VALUE]… -- ARGV
+ *   guard -c FD -r FD -e FD [-u UID] [-d DIR] [-l NAME=VALUE]… [-b LINE] -- ARGV
  *
  * The second form runs ARGV as its child and stays the parent of whatever that leaves behind, so that
  *  - everything is waited for: RUSAGE_CHILDREN is then exact, for killed and orphaned processes too. (Killed
@@ -9,7 +9,9 @@
  *    pid 1 ends like that.) It also starts small, so ru_maxrss does not have the Python parent's size in it;
  *  - everything ends when ARGV does, or when the control pipe -c is written to or closed: the parent died;
  *  - the privileges that mounting took are dropped here, just before ARGV, and its environment (read from -e,
- *    NUL-separated) never reaches a privileged program: LD_LIBRARY_PATH may name a folder of the candidate's.
+ *    NUL-separated) never reaches a privileged program: LD_LIBRARY_PATH may name a folder of the candidate's;
+ *  - with -b, the kernel starts another machine's programs by itself, in here and nowhere else: a binfmt_misc of a user
+ *    namespace of our own, registered with LINE (Linux 6.7 and later; Documentation/admin-guide/binfmt-misc.rst).
  * Lines to -r: "started"; "failed" when the way to ARGV could not be prepared (the reason is on stderr); at the end
  * "exit|signal N user_us system_us maxrss_kib". N is 127 or 126, as with a shell, when ARGV cannot be run.
  */
@@ -21,10 +23,12 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -130,7 +134,46 @@ static void drop(long uid)
         die("cannot set", "no_new_privs");
 }
 
-static void child(char **argv, char **environment, char **limits, long uid, const char *folder)
+static void put(const char *file, const char *text)
+{
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        die("cannot write", file);
+    close(fd);
+}
+
+/* Into a new user namespace in which the current user is `uid` (and group `gid`). */
+static void become(unsigned uid, unsigned gid, int flags)
+{
+    char user[64], group[64];
+    snprintf(user, sizeof user, "%u %u 1", uid, (unsigned)geteuid());
+    snprintf(group, sizeof group, "%u %u 1", gid, (unsigned)getegid());
+    if (unshare(CLONE_NEWUSER | flags))
+        die("cannot make", "a user namespace");
+    put("/proc/self/setgroups", "deny");
+    put("/proc/self/uid_map", user);
+    put("/proc/self/gid_map", group);
+}
+
+/* Only root of a namespace may mount and register; what runs later must be who it was (PostgreSQL refuses root), and
+ * a namespace inside sees what its parent registered. */
+static void emulate(const char *line)
+{
+    static const char place[] = "/proc/sys/fs/binfmt_misc", file[] = "/proc/sys/fs/binfmt_misc/register";
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    unsigned uid = geteuid(), gid = getegid();
+    prctl(PR_SET_DUMPABLE, 1); /* another user since: else /proc/self is root's */
+    become(0, 0, CLONE_NEWNS);
+    if (mount("binfmt_misc", place, "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+        die("cannot mount", "binfmt_misc");
+    put(file, line);
+    become(uid, gid, 0);
+    if (syscall(SYS_capset, &header, none))
+        die("cannot drop", "capabilities");
+}
+
+static void child(char **argv, char **environment, char **limits, long uid, const char *folder, const char *line)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -149,6 +192,8 @@ static void child(char **argv, char **environment, char **limits, long uid, cons
     for (; *limits; limits++)
         limit(*limits);
     drop(uid);
+    if (line)
+        emulate(line);
     if (chdir(folder)) {
         dprintf(2, "ccverify: cannot enter %s: %s\n", folder, strerror(errno));
         _exit(126);
@@ -269,9 +314,9 @@ int main(int argc, char **argv)
 {
     int control = -1, environment = -1, joined = 0, option;
     long uid = -1;
-    const char *folder = "/";
+    const char *folder = "/", *line = NULL;
     char **limits = calloc(argc + 1, sizeof *limits), **next = limits;
-    while ((option = getopt(argc, argv, "+j:c:r:e:u:d:l:")) != -1)
+    while ((option = getopt(argc, argv, "+j:c:r:e:u:d:l:b:")) != -1)
         switch (option) {
         case 'j': join(optarg); joined = 1; break;
         case 'c': control = atoi(optarg); break;
@@ -280,6 +325,7 @@ int main(int argc, char **argv)
         case 'u': uid = atol(optarg); break;
         case 'd': folder = optarg; break;
         case 'l': *next++ = optarg; break;
+        case 'b': line = optarg; break;
         default: _exit(125);
         }
     argv += optind;
@@ -313,7 +359,7 @@ int main(int argc, char **argv)
     if (first < 0)
         die("cannot start", argv[0]);
     if (first == 0)
-        child(argv, list, limits, uid, folder);
+        child(argv, list, limits, uid, folder, line);
     close(0);
     close(1);
     close(2);

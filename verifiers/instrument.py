@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ class Instrument:
     limits: Limits
     call_limits: DriverLimits
     slowest: float = 0.0  # seconds of the oracle's longest call
+    wrapper: tuple[str, ...] = ()  # what starts the target's programs where the kernel does not
 
     def __post_init__(self) -> None:
         install(self.tree, self.driver, _fallbacks(self.plan.arch.triple))
@@ -100,7 +102,8 @@ class Instrument:
 
     def calibrate(self, cache: Path) -> Calibration:
         """What the compiler is when it compiles a known program; asked once and remembered by its fingerprint."""
-        parts = (self.compiler.fingerprint, self.plan.arch.name, self.driver.name, self.sandbox.name, *host_engines())
+        parts = (self.compiler.fingerprint, self.plan.arch.name, self.driver.name, self.sandbox.name, *self.wrapper)
+        parts = (*parts, *host_engines())
         key = hashlib.sha256("\0".join((*parts, calibrate.SCRIPT, calibrate.SOURCE)).encode()).hexdigest()[:32]
         kept = cache / "calibrations" / f"{key}.json"
         try:
@@ -179,13 +182,14 @@ class Instrument:
                     **self.compiler.env,
                     "PATH": f"{self.inside}/fallback:/usr/bin:/bin",
                     "CC": f"{self.inside}/bin/cc",
+                    "RUN": shlex.join((*self.wrapper, "calibrate.out")) if self.wrapper else "",
                 },
                 log=log,
                 limits=replace(self.limits, seconds=120.0),
                 mounts=self.mounts(None),
             )
         calls = self._read()
-        found = calibrate.judge(answer.read_text("utf-8", "replace"), calls, not self.plan.arch.needs_emulator)
+        found = calibrate.judge(answer.read_text("utf-8", "replace"), calls)
         answer.unlink()
         os.truncate(self._log, before)
         for path in home.iterdir():

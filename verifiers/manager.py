@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +41,7 @@ class Manager:
     """All plugins of a run: the built-in ones, entry points of the group ``ccverify``, and ``--plugin`` files."""
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
+        self._telling = threading.RLock()
         self._pm = pluggy.PluginManager("ccverify")
         self._pm.add_hookspecs(hookspecs)
         for name in _built_in():
@@ -123,9 +125,10 @@ class Manager:
         self._tell("ccverify_matrix_finished", result=result)
 
     def _tell(self, hook: str, **facts: object) -> None:
-        """Call those that only listen: one that raises is reported, and costs the run no result."""
+        """Call those that only listen, one at a time: one that raises is reported, and costs the run no result."""
         try:
-            getattr(self._pm.hook, hook)(**facts)
+            with self._telling:
+                getattr(self._pm.hook, hook)(**facts)
         except Exception as error:
             print(f"verify: a plugin's {hook} raised {_one_line(error)}", file=sys.stderr, flush=True)
 

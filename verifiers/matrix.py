@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from compiler.arches import Arch
@@ -36,7 +37,7 @@ class Choice:
 
     recipes: Sequence[tuple[Recipe, Source]]
     arches: Sequence[Arch]
-    candidates: Sequence[Compiler]
+    candidates: Sequence[Mapping[str, Compiler]]  # each as it is for an arch, by the arch's name
     depth: Depth
     accommodate: bool = False
     mix: Mix | None = None
@@ -63,7 +64,7 @@ def choose(
         digest = recipe_digest(manager.files(recipe))
         machine = versions((*recipe.packages_for(choice.depth), "libc6-dev", "binutils", "make"))
         for arch in choice.arches:
-            for candidate in choice.candidates:
+            for candidate in (each[arch.name] for each in choice.candidates):
                 fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family))
                 accommodations = fitting if choice.accommodate else ()
                 cell = CellId(
@@ -101,29 +102,46 @@ def skips(recipe: Recipe, arch: Arch, depth: Depth, version: str) -> str:
         raise BadPlugin(name=recipe.name, detail=f"skip() raised {type(error).__name__}: {error}") from error
 
 
-def run_matrix(cells: Sequence[Plan | Skipped], engine: Engine, done: Sequence[CellResult] = ()) -> MatrixResult:
-    """Run the cells one after the other; ``done`` are those that a resumed run has already."""
+def run_matrix(
+    cells: Sequence[Plan | Skipped], engine: Engine, jobs: int, done: Sequence[CellResult] = ()
+) -> MatrixResult:
+    """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already."""
     started, clock = now(), time.monotonic()
     finished = {(result.cell, result.fingerprint): result for result in done}
-    results = []
-    for cell in cells:
+
+    def run(cell: Plan | Skipped) -> CellResult | None:
         if engine.stop.is_set():
-            break
+            return None
         # a compiler or a plugin that was changed meanwhile makes it another cell
         if known := finished.get((cell.id, "" if isinstance(cell, Skipped) else cell.fingerprint)):
-            results.append(known)
-        elif isinstance(cell, Skipped):
-            results.append(_skip(cell, engine))
-        else:
-            try:
-                results.append(run_cell(cell, engine))
-            except UsageError as error:  # a candidate that cannot be used
-                if len(cells) == 1:
-                    raise
-                results.append(_unusable(cell, error, engine))
-    matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=tuple(results))
+            return known
+        if isinstance(cell, Skipped):
+            return _skip(cell, engine)
+        try:
+            return run_cell(cell, engine)
+        except UsageError as error:  # a candidate that cannot be used
+            if len(cells) == 1:
+                raise
+            return _unusable(cell, error, engine)
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="cell") as pool:
+        futures = {number: pool.submit(run, cells[number]) for number in _spread(cells)}
+        results = [futures[number].result() for number in range(len(cells))]
+    cells_done = tuple(result for result in results if result)
+    matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=cells_done)
     engine.manager.matrix_finished(matrix)
     return matrix
+
+
+def _spread(cells: Sequence[Plan | Skipped]) -> list[int]:
+    """The order to begin in: cells that would wait for one another's baseline far apart."""
+    seen: dict[str, int] = {}
+    order = []
+    for number, cell in enumerate(cells):
+        key = "" if isinstance(cell, Skipped) else cell.baseline_fingerprint
+        seen[key] = seen.get(key, -1) + 1
+        order.append((seen[key] if key else 0, number))
+    return [number for _, number in sorted(order)]
 
 
 def exit_code(matrix: MatrixResult) -> int:

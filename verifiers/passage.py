@@ -10,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compiler.arches import Arch
 from compiler.driver import DriverLimits
 from compiler.model import Compiler
+from verifiers.emulation import NATIVE, Foreign, wrap
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
 from verifiers.fetch import Fetcher
 from verifiers.files import atomic_write
 from verifiers.instrument import Instrument
+from verifiers.jobserver import Jobserver
 from verifiers.limits import Limits
 from verifiers.manager import Manager
 from verifiers.plan import Plan
@@ -44,7 +47,8 @@ class Engine:
     call_limits: DriverLimits
     run: str
     sandbox: str = "bubblewrap"
-    jobs: int = 1
+    jobserver: Jobserver = field(default_factory=lambda: Jobserver(1))
+    foreign: Callable[[Arch], Foreign] = lambda arch: NATIVE  # how an arch's programs are run here
     fresh: bool = False
     plugin_seconds: float = 1800.0  # what a plugin's own Python may take between two commands
     stop: threading.Event = field(default_factory=threading.Event)
@@ -74,7 +78,8 @@ class Passage:
         self._plan, self._engine, self._role = plan, engine, role
         self._compiler = plan.oracle if role == "oracle" else plan.candidate
         cell, tree = folder.path / "cell", folder.path / "ccverify"
-        sandbox = sandbox_for(engine.sandbox, cell)
+        self._foreign = engine.foreign(plan.arch)
+        sandbox = sandbox_for(engine.sandbox, cell, self._foreign)
         self._instrument = Instrument(
             tree=tree,
             work=cell,
@@ -86,6 +91,7 @@ class Passage:
             limits=engine.limits,
             call_limits=engine.call_limits,
             slowest=oracle.provenance.slowest_seconds if oracle else 0.0,
+            wrapper=self._foreign.wrapper,
         )
         self._calibration = self._instrument.calibrate(engine.state.cache)
         self.work = Workspace(
@@ -94,7 +100,7 @@ class Passage:
             arch=plan.arch,
             compiler=self._compiler,
             depth=plan.id.depth,
-            jobs=engine.jobs,
+            jobserver=engine.jobserver,
             root=cell,
             tree=self._instrument.inside,
             logs=logs,
@@ -132,6 +138,7 @@ class Passage:
             provenance=provenance,
             configuration=configuration,
             sandbox=self._engine.sandbox,
+            ran_by="" if self._plan.arch.native else self._foreign.how,
         )
 
     @property
@@ -148,6 +155,9 @@ class Passage:
         self._instrument.begin(step)
         clock = time.monotonic()
         returned = self._guarded(step)
+        if step is Step.BUILD and self._foreign.wrapper:
+            wrap(work.root, work.sandbox.inside, self._plan.arch, self._foreign.wrapper)
+            work.sandbox.adopt(work.root)
         seconds = time.monotonic() - clock
         ok = isinstance(returned, StepResult) and returned.ok
         faults = self._instrument.faults(step, ok)

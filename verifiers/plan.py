@@ -20,6 +20,7 @@ _DECIDING = (
     "calibrate.py",
     "cell.py",
     "compare.py",
+    "emulation.py",
     "evidence.py",
     "guard.c",
     "instrument.py",

@@ -68,6 +68,7 @@ class Job:
     prefix: Sequence[str] = ()  # starts with an absolute path
     uid: int | None = None  # to become, by the guard
     fds: Sequence[int] = ()  # to pass on
+    binfmt: str = ""  # the line that makes the kernel start another machine's programs in there
     hint: str = "run with --sandbox none to go without"  # the next step where this machine does not permit it
 
 
@@ -200,6 +201,8 @@ class _Run:
             command += ["-u", str(self.job.uid)]
         for name, value in self._rlimits().items():
             command += ["-l", f"{name}={value}"]
+        if self.job.binfmt:
+            command += ["-b", self.job.binfmt]
         command += ["-d", self.job.cwd, "--", *self.job.argv]
         if self.group.join:
             joins = [word for file in self.group.join for word in ("-j", str(file))]

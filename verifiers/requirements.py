@@ -20,10 +20,11 @@ FOR_TESTS = ("clang", "tcc")
 
 
 def of_run(cells: Iterable[tuple[Recipe, Arch]], depth: Depth, sandbox: str) -> list[str]:
-    """Debian packages for the sandbox, the oracles and the projects."""
+    """Debian packages for the sandbox, the oracles, the emulators and the projects."""
     names = ["bubblewrap"] if sandbox == "bubblewrap" else []
     for recipe, target in cells:
         names += target.oracle_packages
+        names += target.emulator_packages if target.needs_emulator else ()
         names += recipe.packages_for(depth)
         for source in recipe.sources:
             names += [package for end, package in _UNPACKERS.items() if source.filename.endswith(end)]

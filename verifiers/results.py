@@ -156,6 +156,7 @@ class RunResult(Frozen):
     provenance: Provenance = Provenance()
     configuration: dict[str, str] = Field(default_factory=dict)  # generated file -> its text
     sandbox: str = "bubblewrap"
+    ran_by: str = ""  # what started another arch's programs: the kernel, binfmt_misc or wrapper scripts
 
     @property
     def usage(self) -> Usage:

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, Protocol
 
 from verifiers import guard, process
 from verifiers.cgroup import Group
+from verifiers.emulation import NATIVE, Foreign
 from verifiers.errors import InfrastructureError, UsageError
 from verifiers.limits import SANDBOX_UID, Completed, Limits, Mount
 from verifiers.results import Reason
@@ -77,10 +78,12 @@ class Sandbox(Protocol):
         limits: Limits,
         mounts: Sequence[Mount] = (),
         stdout: Path | None = None,
+        fds: Sequence[int] = (),
     ) -> Completed:
         """Runs ``argv`` (searched on env's PATH) in the folder ``cwd``; both are paths inside.
 
         ``env`` is the whole environment but for HOME, TMPDIR, USER, LOGNAME, PATH and LANG, which have defaults.
+        ``fds`` are descriptors that the command inherits under their own numbers.
         Output goes to ``log``, or stdout's part to the host's file ``stdout``. Nothing that ran is left at the return.
         Raises an ``InfrastructureError`` (reason SANDBOX) when it cannot be had.
         """
@@ -91,10 +94,10 @@ class Sandbox(Protocol):
         ...
 
 
-def sandbox_for(name: str, work: Path) -> Sandbox:
-    """The sandbox by its name on the command line, over an existing or new work folder."""
+def sandbox_for(name: str, work: Path, foreign: Foreign = NATIVE) -> Sandbox:
+    """The sandbox of that name, over an existing or new work folder; ``foreign`` programs run in it."""
     if name == Bubblewrap.name:
-        return Bubblewrap(work)
+        return Bubblewrap(work, foreign)
     if name in ("none", NoSandbox.name):
         return NoSandbox(work)
     raise UnknownSandbox(name=name)
@@ -183,6 +186,7 @@ class NoSandbox(_Base):
         limits: Limits,
         mounts: Sequence[Mount] = (),
         stdout: Path | None = None,
+        fds: Sequence[int] = (),
     ) -> Completed:
         """Runs ``argv`` on the bare machine; see ``Sandbox.run``."""
         del mounts
@@ -192,7 +196,7 @@ class NoSandbox(_Base):
                     raise Unreachable(path=folder)
         binary = guard.guard()
         group = Group.make(limits.memory, limits.processes)
-        job = process.Job(argv, self._environment(env), cwd, binary, str(binary), uid=self._uid)
+        job = process.Job(argv, self._environment(env), cwd, binary, str(binary), uid=self._uid, fds=tuple(fds))
         try:
             with self._stdout(stdout) as fd:
                 return process.run(job, log=log, limits=limits, folder=self.work, group=group, stdout=fd)
@@ -206,6 +210,10 @@ class Bubblewrap(_Base):
     name = "bubblewrap"
     inside = CELL
 
+    def __init__(self, work: Path, foreign: Foreign = NATIVE) -> None:
+        super().__init__(work)
+        self._foreign = foreign
+
     def run(
         self,
         argv: Sequence[str],
@@ -216,6 +224,7 @@ class Bubblewrap(_Base):
         limits: Limits,
         mounts: Sequence[Mount] = (),
         stdout: Path | None = None,
+        fds: Sequence[int] = (),
     ) -> Completed:
         """Runs ``argv`` inside; see ``Sandbox.run``. Mounts are made parents first."""
         bwrap = shutil.which("bwrap")
@@ -224,13 +233,24 @@ class Bubblewrap(_Base):
         binary = guard.guard()
         env = self._environment({"TMPDIR": "/tmp", **env})
         with contextlib.ExitStack() as stack:
-            fd = stack.enter_context(self._stdout(stdout))
+            out = stack.enter_context(self._stdout(stdout))
             files = {path: stack.enter_context(_text(text)) for path, text in _files().items()}
             prefix = [bwrap, *self._options(binary, files, _ordered(mounts), limits), "--"]
             group = Group.make(limits.memory, limits.processes)
             stack.callback(group.remove)
-            job = process.Job(argv, env, cwd, binary, _GUARD, prefix, self._uid, tuple(files.values()), hint=_ALLOW)
-            return process.run(job, log=log, limits=limits, folder=self.work, group=group, stdout=fd)
+            job = process.Job(
+                argv,
+                env,
+                cwd,
+                binary,
+                _GUARD,
+                prefix,
+                self._uid,
+                (*files.values(), *fds),
+                hint=_ALLOW,
+                binfmt=self._foreign.binfmt,
+            )
+            return process.run(job, log=log, limits=limits, folder=self.work, group=group, stdout=out)
 
     def _options(self, binary: Path, files: Mapping[str, int], mounts: Sequence[Mount], limits: Limits) -> list[str]:
         options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -242,7 +262,9 @@ class Bubblewrap(_Base):
                 options += ["--cap-add", capability]
         options += ["--tmpfs", "/"]
         for entry in sorted(os.scandir("/"), key=lambda entry: entry.name):
-            if entry.is_symlink():
+            if entry.name == "lib" and self._foreign.links:
+                options += _libraries(self._foreign.links)
+            elif entry.is_symlink():
                 options += ["--symlink", os.readlink(entry.path), entry.path]
             elif entry.is_dir() and entry.name not in _SKIPPED:
                 options += ["--ro-bind", entry.path, entry.path]
@@ -261,6 +283,21 @@ class Bubblewrap(_Base):
         for folder in ("/dev", *_MASKED, "/"):  # not below: /dev/shm and the mounts stay as they are
             options += ["--remount-ro", folder]
         return options
+
+
+def _libraries(links: Mapping[str, str]) -> list[str]:
+    """A /lib of our own with what the host's has, and a target's loader and libraries where its programs look."""
+    options = ["--perms", "0755", "--dir", "/lib"]
+    for entry in sorted(os.scandir("/lib"), key=lambda entry: entry.name):
+        if f"/lib/{entry.name}" in links:
+            continue
+        if os.path.islink("/lib"):
+            options += ["--symlink", os.path.join(os.path.realpath("/lib"), entry.name), f"/lib/{entry.name}"]
+        else:
+            options += ["--ro-bind", f"/lib/{entry.name}", f"/lib/{entry.name}"]
+    for path, target in links.items():
+        options += ["--symlink", target, path]
+    return options
 
 
 def _files() -> dict[str, str]:

@@ -18,17 +18,20 @@ from compiler.model import Compiler, distinct
 from verifiers import process, requirements
 from verifiers.asking import in_sandbox
 from verifiers.config import Config, LimitsConfig, find_config, load_config
+from verifiers.emulation import Foreign, foreign
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
 from verifiers.files import is_locked, lock
+from verifiers.jobserver import Jobserver
 from verifiers.limits import GIB, MIB, Limits
 from verifiers.manager import Manager
 from verifiers.matrix import Choice, choose, exit_code, run_matrix, skips
 from verifiers.nearest import hint
 from verifiers.passage import Engine
+from verifiers.process import SandboxFailed
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth, Frozen, MatrixResult, Mix, Source
-from verifiers.sandbox import UnknownSandbox
+from verifiers.sandbox import UnknownSandbox, sandbox_for
 from verifiers.state import State, default_state
 from verifiers.store import Store
 
@@ -108,6 +111,8 @@ class Session:
         self.state.open()
         store = Store(self.state)
         candidates = self._candidates(request.candidates, targets)
+        jobs = request.jobs or self.config.jobs or os.cpu_count() or 1
+        stop = threading.Event()
         host = self._oracle(host_arch() or targets[0])
         command = next(iter(host.commands.values()))
         limits, call_limits = bounds(self.config.limits)
@@ -122,7 +127,9 @@ class Session:
             call_limits=call_limits,
             run=run or store.begin(request.model_dump_json()),
             sandbox=sandbox,
-            jobs=request.jobs or self.config.jobs or os.cpu_count() or 1,
+            jobserver=Jobserver(jobs, stop),
+            foreign=self._foreign(sandbox),
+            stop=stop,
             fresh=request.fresh,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
             unchanged=self._unchanged,
@@ -138,7 +145,7 @@ class Session:
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
         cells = list(choose(choice, manager, self._oracle, command, conditions))
         with lock(self._lock(engine.run)), _stopping(engine.stop):
-            matrix = run_matrix(cells, engine, store.of_run(run) if run else ())
+            matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else ())
         if engine.stop.is_set():
             raise KeyboardInterrupt
         store.finish(engine.run)
@@ -148,12 +155,15 @@ class Session:
         """Held while the run's process lives."""
         return self.state.logs / run / ".lock"
 
-    def _candidates(self, named: Sequence[str], targets: Sequence[Arch]) -> tuple[Compiler, ...]:
-        """The compilers under test, under names of their own; says which one was taken where none was named."""
-        found = [self._candidate(spec, targets[0]) for spec in named or (None,)]
+    def _candidates(self, named: Sequence[str], targets: Sequence[Arch]) -> list[dict[str, Compiler]]:
+        """The compilers under test, as they are for each arch; says which one was taken where none was named."""
+        specs = named or (None,)
+        by_arch = {target.name: distinct(self._candidate(spec, target) for spec in specs) for target in targets}
+        found = [{name: compilers[number] for name, compilers in by_arch.items()} for number in range(len(specs))]
         if not named:
-            self._say(f"candidate: {found[0].name} ({found[0].why})")
-        return distinct(found)
+            first = found[0][targets[0].name]
+            self._say(f"candidate: {first.name} ({first.why})")
+        return found
 
     def _candidate(self, spec: str | None, target: Arch) -> Compiler:
         found = resolve(spec, target, self.config, cache=self.state.cache)
@@ -174,6 +184,31 @@ class Session:
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)
+
+    def _foreign(self, sandbox: str) -> Callable[[Arch], Foreign]:
+        """How an arch's programs are run here, found out once by running one."""
+
+        def runs(way: Foreign, command: Sequence[str]) -> bool:
+            folder = self.state.new_work()
+            try:
+                inside = sandbox_for(sandbox, folder.path, way)
+                with (folder.path / "answer").open("wb") as log:
+                    return inside.run(command, cwd="/", env={}, log=log, limits=Limits(seconds=60.0)).ok
+            except SandboxFailed:
+                return False  # no user namespace, or no binfmt_misc in one
+            finally:
+                folder.remove()
+
+        known: dict[str, Foreign] = {}
+        one = threading.Lock()
+
+        def find(target: Arch) -> Foreign:
+            with one:
+                if target.name not in known:
+                    known[target.name] = foreign(target, sandbox, runs)
+                return known[target.name]
+
+        return find
 
 
 def bounds(config: LimitsConfig) -> tuple[Limits, DriverLimits]:

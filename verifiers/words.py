@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NO_UNITS = "no-units"
     NO_TESTS = "no-tests"
     SANDBOX = "sandbox"
+    EMULATOR = "emulator"  # the target's programs cannot be run on this machine
     COMPILER_CHANGED = "compiler-changed"  # while its cell ran
     PLUGIN_ERROR = "plugin-error"
     INTERRUPTED = "interrupted"

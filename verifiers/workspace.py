@@ -14,16 +14,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from compiler.arches import Arch
+from compiler.arches import Arch, host_arch
 from compiler.model import Compiler
 from verifiers.archive import extract
 from verifiers.errors import InfrastructureError, StepFailed
 from verifiers.fetch import Fetcher
+from verifiers.jobserver import Jobserver
 from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
 from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
 from verifiers.sandbox import CELL, Sandbox
 
+_TOOLS = ("ar", "as", "ld", "nm", "objcopy", "objdump", "ranlib", "readelf", "strip")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SLOWER = 20.0
 """How many times the oracle's time a candidate's step may take: unoptimised code is slow, a hang is slower."""
@@ -55,7 +57,7 @@ class Workspace:
     arch: Arch
     compiler: Compiler
     depth: Depth
-    jobs: int
+    jobserver: Jobserver
     root: Path  # the work folder on the host
     tree: str  # the driver's tree, as the sandbox sees it
     logs: Path  # folder of this run's logs
@@ -95,6 +97,26 @@ class Workspace:
     def host_cc(self) -> str:
         """The compiler for programs that run during the build."""
         return f"{self.tree}/bin/host-cc"
+
+    @property
+    def cross(self) -> bool:
+        """Whether the target is not the build machine's own architecture."""
+        return not self.arch.native
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the target's programs run under an emulator, ten times slower or more."""
+        return self.arch.needs_emulator
+
+    @property
+    def build_triple(self) -> str:
+        """The build machine's own GNU triple."""
+        here = host_arch()
+        return here.triple if here else self.arch.triple
+
+    def tool(self, name: str) -> str:
+        """A binary tool for the target, such as ``ar``."""
+        return f"{self.arch.triple}-{name}" if self.cross else name
 
     def host_path(self, inside: str) -> Path:
         """Where a path below the work folder lies on the host."""
@@ -163,7 +185,7 @@ class Workspace:
         if twice := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"two suites are named {twice[0]}")
         wanted = [each for each in suites if self.only_suites is None or each.name in self.only_suites]
-        with ThreadPoolExecutor(max_workers=max(1, self.jobs)) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:  # the jobserver says how many at once
             for table in pool.map(self._run_suite, wanted):
                 known = self.cases.passed.keys() | self.cases.others.keys()
                 if shared := known & (table.passed.keys() | table.others.keys()):
@@ -174,14 +196,13 @@ class Workspace:
 
     def _run_suite(self, suite: Suite) -> CaseTable:
         output = self.logs / f"{self.label}-test-{_log_name(suite.name)}.log"
-        started = time.monotonic()
         with output.open("wb") as log:
             done = self._run(suite.argv, suite.cwd, suite.env, log, self._allowed(suite.name, suite.seconds))
         if done.stopped and done.stopped not in (Reason.STEP_TIMEOUT, Reason.OUTPUT_LIMIT):
             raise StepFailed(done.stopped, f"{suite.name}: {done.detail}")
         with self._lock:
             self.usage = self.usage + done.usage
-            self.suite_seconds[suite.name] = time.monotonic() - started
+            self.suite_seconds[suite.name] = done.usage.seconds
         with output.open("rb") as lines:
             return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
 
@@ -193,14 +214,16 @@ class Workspace:
             self.commands.append(Command(self.step, tuple(argv), cwd or self.build, dict(env)))
             self.in_sandbox += 1
         try:
-            return self.sandbox.run(
-                argv,
-                cwd=cwd or self.build,
-                env={**self.environment, **env},
-                log=log,
-                limits=replace(self.limits, seconds=seconds),
-                mounts=self.mounts,
-            )
+            with self.jobserver.job():
+                return self.sandbox.run(
+                    argv,
+                    cwd=cwd or self.build,
+                    env={**self.environment, **env},
+                    log=log,
+                    limits=replace(self.limits, seconds=seconds),
+                    mounts=self.mounts,
+                    fds=self.jobserver.fds,
+                )
         finally:
             with self._lock:
                 self.in_sandbox -= 1
@@ -210,6 +233,7 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """What a step's commands find set; nothing of the caller's own environment."""
         extra = {key: value for each in self.accommodations for key, value in each.env.items()}
+        tools = {name.upper(): self.tool(name) for name in _TOOLS} if self.cross else {}
         return {
             "PATH": f"{self.tree}/fallback:{PATH}",
             "HOME": f"{self.sandbox.inside}/home",
@@ -219,6 +243,8 @@ class Workspace:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "TERM": "dumb",
+            "MAKEFLAGS": self.jobserver.makeflags,
+            **tools,
             **self.compiler.env,
             "CC": self.cc,
             "CC_FOR_BUILD": self.host_cc,

@@ -49,35 +49,37 @@ class Sqlite(Autotools):
         """``tclsh`` generates sources; the Tcl suite is a program linked with Tcl, and with zlib for its archives."""
         return ("make", "tcl") if depth is Depth.SMOKE else ("make", "tcl", "tcl8.6-dev", "zlib1g-dev")
 
-    def configure(self, work: Workspace) -> None:
-        """``configure`` with Tcl only where the suite is run; CC_FOR_BUILD is read when crossing only."""
-        tcl_argument = "--disable-tcl" if work.depth is Depth.SMOKE else "--with-tcl=/usr/lib/tcl8.6"
-        extra = [argument for each in work.accommodations for argument in each.configure]
-        env = {"CC": work.cc, "CC_FOR_BUILD": work.host_cc}
-        work.run(f"{work.src}/configure", tcl_argument, "--disable-readline", *extra, env=env)
+    def arguments(self, work: Workspace) -> Sequence[str]:
+        """Tcl only where its suite is run; ``configure`` reads CC_FOR_BUILD when crossing only."""
+        return ("--with-tcl=/usr/lib/tcl8.6" if _has_tcl(work) else "--disable-tcl", "--disable-readline")
 
     def targets(self, work: Workspace) -> Sequence[str]:
-        """Only the programs that the depth's tests are, and the shell, which the Tcl suite runs."""
-        return _TARGETS[work.depth]
+        """Only the programs that the depth's tests are."""
+        return [each for each in _TARGETS[work.depth] if each != "testfixture" or _has_tcl(work)]
 
     def build(self, work: Workspace) -> None:
         """Also a folder for each further run of ``testfixture``: two in one folder would share their ``testdir``."""
         super().build(work)
-        if work.depth is Depth.FULL:
+        if work.depth is Depth.FULL and _has_tcl(work):
             work.run("mkdir", "-p", *(f"{work.build}/{name}" for name in _PERMUTATIONS))
 
     def suites(self, work: Workspace) -> Sequence[Suite]:
         """The slow one first, for suites run side by side."""
-        wanted = [] if work.depth is Depth.SMOKE else [_tcl(work, "extraquick")]
+        wanted = [_tcl(work, "extraquick")] if _has_tcl(work) else []
         files = _FUZZ_SMOKE if work.depth is Depth.SMOKE else _FUZZ_ALL
         wanted += [_fuzz(work, number) for number in files]
         if work.depth is not Depth.SMOKE:
             wanted.append(_sessionfuzz(work))
         if work.depth is Depth.FULL:
             wanted.append(Suite("threadtest3", (f"{work.build}/threadtest3",), threadtest.parse, seconds=1200.0))
-            wanted += [_permutation(work, name) for name in _PERMUTATIONS]
+            wanted += [_permutation(work, name) for name in _PERMUTATIONS if _has_tcl(work)]
         wanted.append(_speedtest(work))
         return wanted
+
+
+def _has_tcl(work: Workspace) -> bool:
+    """Whether the Tcl suite is run: its program is linked with a Tcl for the target."""
+    return work.depth is not Depth.SMOKE and not work.cross
 
 
 def _fuzz(work: Workspace, number: int) -> Suite:

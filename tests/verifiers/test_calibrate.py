@@ -25,39 +25,39 @@ class TestJudge:
 
     def test_an_ordinary_compiler(self) -> None:
         """Its objects' ident, and nothing else to say."""
-        found = judge(GOOD, [call()], runs=True)
+        found = judge(GOOD, [call()])
         assert (found.starts, found.works, found.ident, found.engines, found.notes) == (True, True, "mycc 1", (), ())
 
     def test_a_wrapper(self) -> None:
         """A compiler proper that fires here is its own."""
         fired = call(role="engine", engine="/usr/lib/cc1", call="1", output=None)
-        assert judge(GOOD, [call(), fired], runs=True).engines == ("/usr/lib/cc1",)
+        assert judge(GOOD, [call(), fired]).engines == ("/usr/lib/cc1",)
 
     def test_a_wrapper_that_scrubs_its_environment(self) -> None:
         """Nobody else runs here, so an engine whose call is unknown is its own."""
         fired = call(role="engine", engine="/usr/lib/cc1", call="", output=None)
-        assert judge(GOOD, [call(), fired], runs=True).engines == ("/usr/lib/cc1",)
+        assert judge(GOOD, [call(), fired]).engines == ("/usr/lib/cc1",)
 
     def test_one_that_has_others_preprocess_and_link(self) -> None:
         """That makes no compiler of them: where they compile later, it is a leak."""
         preprocessor = call(role="engine", kind="preprocess", engine="/usr/lib/cc1", call="1", output=None)
         linker = call(role="leak", kind="link", name="gcc", call="1", output=None)
-        found = judge(GOOD, [call(), preprocessor, linker], runs=True)
+        found = judge(GOOD, [call(), preprocessor, linker])
         assert (found.engines, found.names) == ((), ())
 
     def test_one_that_cannot_be_started(self) -> None:
         """It says why."""
         dead = call(exit=126, stderr="ccverify: cannot run /home/me/mycc: Permission denied\n", output=None)
-        found = judge("compiles=126\n", [dead], runs=True)
+        found = judge("compiles=126\n", [dead])
         assert not found.starts
         assert "Permission denied" in found.why
 
     def test_a_wrong_sum(self) -> None:
         """One that miscompiles a hello world is noted, not refused."""
-        found = judge(GOOD.replace("sum 8", "sum 9"), [call()], runs=True)
+        found = judge(GOOD.replace("sum 8", "sum 9"), [call()])
         assert (found.starts, found.works) == (True, False)
 
     def test_one_that_believes_everything(self) -> None:
         """A compiler that takes any option, or any text, spoils configure's questions."""
-        found = judge(GOOD.replace("wrong=1", "wrong=0").replace("option=1", "option=0"), [call()], runs=True)
+        found = judge(GOOD.replace("wrong=1", "wrong=0").replace("option=1", "option=0"), [call()])
         assert len(found.notes) == 2

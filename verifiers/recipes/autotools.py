@@ -23,8 +23,8 @@ class Make(Recipe):
         return (f"CC={work.cc}",)
 
     def build(self, work: Workspace) -> None:
-        """``make -j`` of the targets; every call of the compiler goes through the driver."""
-        work.run("make", f"-j{work.jobs}", *self.make_arguments(work), *self.targets(work))
+        """``make`` of the targets, as many jobs at once as the run has to spare."""
+        work.run("make", *self.make_arguments(work), *self.targets(work))
 
 
 class Autotools(Make):
@@ -35,7 +35,13 @@ class Autotools(Make):
     def configure(self, work: Workspace) -> None:
         """Run ``configure`` from the build folder, with the accommodations that were asked for."""
         extra = [argument for each in work.accommodations for argument in each.configure]
-        work.run(f"{work.src}/configure", *self.configure_arguments, *extra, env={"CC": work.cc})
+        machines = (f"--build={work.build_triple}", f"--host={work.arch.triple}") if work.cross else ()
+        arguments = (*machines, *self.arguments(work), *extra)
+        work.run(f"{work.src}/configure", *arguments, env={"CC": work.cc})
+
+    def arguments(self, work: Workspace) -> Sequence[str]:
+        """What ``configure`` is given, where ``configure_arguments`` does not say it all."""
+        return self.configure_arguments
 
     def make_arguments(self, work: Workspace) -> Sequence[str]:
         """Nothing: ``configure`` wrote the compiler into the makefile."""

@@ -94,7 +94,7 @@ class Recipe:
     summary: ClassVar[str] = ""
     sources: ClassVar[tuple[Source, ...]]  # the first is the default version
     packages: ClassVar[tuple[str, ...]] = ("make",)  # Debian packages the build machine needs
-    arches: ClassVar[tuple[str, ...]] = ("x86_64",)
+    arches: ClassVar[tuple[str, ...]] = ()  # the only ones it can be built for; () is all
     configuration: ClassVar[
         tuple[str, ...]
     ] = ()  # globs below the build folder: generated files to hold against the oracle's
@@ -111,7 +111,7 @@ class Recipe:
 
     def skip(self, arch: Arch, depth: Depth, version: str) -> str:
         """Why this cannot be done there; empty where it can."""
-        if arch.name not in self.arches:
+        if self.arches and arch.name not in self.arches:
             return f"{self.name} has no recipe for {arch.name} (only {', '.join(self.arches)})"
         return ""
 
