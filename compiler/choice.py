@@ -34,6 +34,7 @@ class Choice(Frozen):
     files: tuple[str, ...] = ()
     targets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
+    linker: str = ""  # "oracle" or "own", where the entry says so
 
 
 def choose(spec: str | None, arch: Arch, config: Config, environ: Mapping[str, str]) -> Choice:
@@ -129,6 +130,7 @@ def _entry(name: str, entry: CompilerEntry, arch: Arch, why: str, environ: Mappi
         files=entry.files,
         targets=targets,
         env=entry.env,
+        linker=entry.linker or "",
     )
 
 

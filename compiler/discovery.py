@@ -58,7 +58,8 @@ def resolve(
     # another program, or the same one with a flag: other files are behind it
     choice = choice.model_copy(update={"command": command, "family": found.family, "version": ""})
     there = _describe(choice, arch, cache, runner, env)
-    return there.model_copy(update={"name": found.name, "accommodations": found.accommodations})
+    own = {"name": found.name, "accommodations": found.accommodations, "guessed": not choice.targets}
+    return there.model_copy(update=own)
 
 
 def oracle(
@@ -111,6 +112,7 @@ def _describe(choice: Choice, arch: Arch, cache: Path | None, runner: Runner | N
         accommodations=tuple(dict.fromkeys((name, *([choice.name] if choice.name else []), family.name))),
         env=choice.env,
         engines=_engines(behind, family),
+        links_by_oracle=(choice.linker or family.linker) == "oracle",
         mounts=mounts(interview.command[0], files),
         ident=made.comment if made else "",
         unreachable=interview.unreachable,

@@ -6,6 +6,7 @@ import glob
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -71,6 +72,7 @@ class Family(Frozen):
     trees: tuple[Tree, ...] = ()
     programs: tuple[str, ...] = ()  # on PATH, that it is known to run without being asked
     engines: tuple[str, ...] = ()  # globs of its compilers proper
+    linker: Literal["own", "oracle"] = "own"  # who links: it, with whatever linker it runs, or the oracle for it
 
     @property
     def install_line(self) -> str:

@@ -24,6 +24,8 @@ class Compiler(Frozen):
     engines: tuple[str, ...] = ()  # the compilers proper that are rightly behind it, e.g. /usr/lib/gcc/…/cc1
     mounts: tuple[str, ...] = ()  # outside the system's folders: to be seen, read-only, where it runs
     ident: str = ""  # what its objects' .comment says; "" where they have none
+    guessed: bool = False  # nobody named this command for the arch: the family's data led to it
+    links_by_oracle: bool = False  # it makes objects only; the oracle's linker does the rest
     unreachable: bool = False  # the unprivileged user could not start it to ask it anything
     why: str = ""  # how it came to be chosen: "--cc", "$CC", "verify.toml default", "first found", "oracle"
     notes: tuple[str, ...] = ()  # what could not be found out

@@ -6,6 +6,9 @@ wrapper around gcc is gcc); one that fires only later, for some files of a real 
 
 from __future__ import annotations
 
+import glob
+import os
+import re
 from typing import Final
 
 from compiler.driver import Call
@@ -18,6 +21,9 @@ static int sum(const int *at, int n) { int total = 0; while (n-- > 0) total += a
 int main(void) { return printf("sum %d\\n", sum(table, sizeof table / sizeof *table)) > 0 ? 0 : 1; }
 """
 WRONG: Final = "int main(void) { return undeclared_name }\n"
+_ASSEMBLER: Final = re.compile(r"(?:^|-)as(?:-\d+)?$")
+_LINKER: Final = re.compile(r"(?:^|-)(?:ld(?:\.(?:bfd|gold|lld|mold))?|lld|mold)(?:-\d+)?$")
+_TOOL_PLACES: Final = ("/usr/bin/*as", "/usr/bin/*ld*", "/usr/lib/llvm-*/bin/*ld*", "/usr/local/bin/*ld*")
 SCRIPT: Final = """\
 say() { printf '%s=%s\\n' "$1" "$2"; }
 "$CC" -c calibrate.c -o calibrate.o; say compiles $?
@@ -33,8 +39,12 @@ class Calibration(Frozen):
     """What was seen."""
 
     starts: bool = True  # False: the program could not even be executed inside the sandbox
-    why: str = ""  # what it said then
+    why: str = ""  # what it said then, or of the known program
     works: bool = True  # compiles, links and runs the known program
+    compiles: bool = True
+    links: bool = True
+    assembler: str = ""  # the program that it had assemble; "" where it did so itself
+    linker: str = ""  # and link
     ident: str = ""  # its objects' .comment
     engines: tuple[str, ...] = ()  # compilers proper that compiled: its own
     names: tuple[str, ...] = ()  # compilers it had compile by their name on PATH: its own as well
@@ -52,22 +62,43 @@ def judge(said: str, calls: list[Call]) -> Calibration:
         )
         return Calibration(starts=False, why=message.strip())
     notes = []
-    works = answers.get("compiles") == answers.get("links") == "0" and answers.get("prints") == "sum 8"
+    compiles, links = answers.get("compiles") == "0", answers.get("links") == "0"
+    works = compiles and links and answers.get("prints") == "sum 8"
+    why = ""
     if not works:
         message = next((line for call in own if not call.ok for line in call.stderr.splitlines() if line.strip()), "")
-        notes.append(f"does not build a hello world: {message or said.replace(chr(10), ' ')}")
+        why = message or said.replace("\n", " ")
+        notes.append(f"does not build a hello world: {why}")
     if answers.get("wrong") == "0":
         notes.append("accepts a program with a syntax error, so every question of configure is answered yes")
     if answers.get("option") == "0":
         notes.append("accepts options that do not exist, so configure believes that it has them all")
     # Nobody but the candidate runs here, so an engine whose call is unknown (`env -i gcc`) is its own. One that only
     # preprocesses, assembles or links for it has yet to show that it does not compile for it.
-    compiled = [call for call in calls if call.kind == "compile"]
+    tools = [call.engine for call in calls if call.role == "engine" and is_tool(call.engine)]
+    compiled = [call for call in calls if call.kind == "compile" and call.engine not in tools]
     ident = next((call.output.ident for call in own if call.ok and call.output and call.makes == "object"), "")
     return Calibration(
+        why=why,
         works=works,
+        compiles=compiles,
+        links=links,
+        assembler=next((each for each in tools if _ASSEMBLER.search(os.path.basename(each))), ""),
+        linker=next((each for each in tools if _LINKER.search(os.path.basename(each))), ""),
         ident=ident,
         engines=tuple(dict.fromkeys(call.engine for call in compiled if call.role == "engine")),
         names=tuple(dict.fromkeys(call.name for call in compiled if call.role == "leak" and call.call)),
         notes=tuple(notes),
     )
+
+
+def is_tool(path: str) -> bool:
+    """Whether a program by that name assembles or links."""
+    name = os.path.basename(path)
+    return bool(_ASSEMBLER.search(name) or _LINKER.search(name))
+
+
+def host_tools() -> tuple[str, ...]:
+    """The real path of every assembler and linker on this machine."""
+    found = {os.path.realpath(path) for place in _TOOL_PLACES for path in glob.glob(place) if is_tool(path)}
+    return tuple(sorted(path for path in found if is_tool(path)))

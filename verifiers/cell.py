@@ -96,7 +96,8 @@ class _Runs:
 
     def verdict(self) -> Verdict:
         may_miss = self._plan.recipe.may_miss
-        self._meet()
+        if why := self._meet():
+            return Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why)
         self.oracle = self._baseline()
         if self.oracle.failed or not len(self.oracle.cases):
             return compare(None, self.oracle, may_miss)
@@ -111,11 +112,14 @@ class _Runs:
         self.confirmed = verdict.kind is VerdictKind.FAIL
         return verdict
 
-    def _meet(self) -> None:
-        """Start the candidate once, so that one that cannot be is told before the oracle's long run, not after it."""
+    def _meet(self) -> str:
+        """Start the candidate once, so that one that cannot be is told before the oracle's long run, not after it.
+
+        Returns why it cannot be used for the arch, if so.
+        """
         folder = self._engine.state.new_work()
         try:
-            Passage(self._plan, self._engine, folder, self._folder, "candidate", None, None)
+            return Passage(self._plan, self._engine, folder, self._folder, "candidate", None, None).cannot_target
         finally:
             folder.remove()
 

@@ -95,7 +95,8 @@ class Instrument:
         for path in dict.fromkeys((*self.compiler.mounts, *self.plan.oracle.mounts)):
             mounts.append(Mount(Path(path), path))
         own = calibration.engines if calibration else ()
-        for engine in host_engines():
+        watched = (*host_engines(), *(() if calibration else calibrate.host_tools()))
+        for engine in watched:
             if engine not in own and engine.startswith("/usr/"):
                 mounts.append(Mount(self.driver, engine))
         return mounts
@@ -154,6 +155,7 @@ class Instrument:
             host=self.plan.host,
             append=tuple(flag for each in self.plan.accommodations for flag in each.flags),
             step=step,
+            linker="oracle" if self.compiler.links_by_oracle else "candidate",
             limits=self.call_limits.model_copy(
                 update={
                     "seconds": seconds,

@@ -114,6 +114,19 @@ class Passage:
             oracle_seconds=_needed(oracle),
         )
 
+    @property
+    def cannot_target(self) -> str:
+        """Why a command that nobody named, but that its family's data led to, is no compiler for the arch here.
+
+        One that compiles and finds no libraries of the target says nothing of the compiler; one that the user named for
+        the arch, or that is for it by itself, has to work.
+        """
+        seen, compiler = self._calibration, self._compiler
+        if not compiler.guessed or not seen.compiles or seen.links:
+            return ""
+        command = " ".join(compiler.command(self._plan.arch.name) or ())
+        return f"{command} compiles but cannot link for {self._plan.arch.name} here: {seen.why}"
+
     def go(self) -> RunResult:
         """Take the steps in order, as far as they pass."""
         steps: list[StepResult] = []
@@ -143,10 +156,14 @@ class Passage:
 
     @property
     def _info(self) -> CompilerInfo:
-        info = self._compiler.info(self._plan.arch.name)
+        info, seen = self._compiler.info(self._plan.arch.name), self._calibration
+        tools = {"assembler": seen.assembler or info.assembler, "linker": seen.linker or info.linker}
+        if self._compiler.links_by_oracle:
+            tools["linker"] = "the oracle"
+        info = info.model_copy(update=tools)
         if not info.command or os.path.realpath(info.command[0]).startswith("/usr/"):
             return info  # the distribution's own: what it runs is no news
-        return info.model_copy(update={"engine": ", ".join(self._calibration.engines or self._calibration.names)})
+        return info.model_copy(update={"engine": ", ".join(seen.engines or seen.names)})
 
     def step(self, step: Step) -> StepResult:
         """Take one step, and find out why it failed where it did."""

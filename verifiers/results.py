@@ -146,6 +146,8 @@ class CompilerInfo(Frozen):
     fingerprint: str
     command: tuple[str, ...]
     engine: str = ""  # the known compiler that runs behind a wrapper, e.g. /usr/lib/llvm-14/bin/clang, or gcc on PATH
+    assembler: str = "its own"  # or the program that it has assemble
+    linker: str = "its own"  # or the program that links for it
 
 
 class RunResult(Frozen):

@@ -7,7 +7,7 @@ typedef struct {
     const char *log, *step, *root, *path, *seed;
     Words candidate, append, oracle, host;
     Words patterns, targets; /* the routes, in order */
-    bool has_mix, default_oracle;
+    bool has_mix, default_oracle, oracle_links;
     double percent;
     int64_t time; /* limits: nanoseconds, bytes; 0 is none */
     unsigned long long memory, output, file;
@@ -54,6 +54,8 @@ static void read_key(Config *config, const Words *words)
         read_limit(config, words);
     else if (strcmp(key, "default") == 0)
         config->default_oracle = strcmp(value, "oracle") == 0;
+    else if (strcmp(key, "linker") == 0)
+        config->oracle_links = strcmp(value, "oracle") == 0;
     else if (strcmp(key, "mix") == 0 && words->n == 3) {
         config->has_mix = true;
         config->percent = strtod(value, NULL);

@@ -62,6 +62,7 @@ class DriverConfig(Frozen):
     mix: DriverMix | None = None
     routes: tuple[Route, ...] = ()
     default: Target = "candidate"
+    linker: Target = "candidate"  # where a mix does not have the oracle link anyway
 
     def text(self) -> str:
         """The file's text. Raises BadDriverConfig for a word with a TAB, a newline or a NUL."""
@@ -89,6 +90,7 @@ class DriverConfig(Frozen):
         if self.mix:
             yield "mix", f"{self.mix.percent}", f"{self.mix.seed}"
         yield "default", self.default
+        yield "linker", self.linker
 
 
 def _checked(words: Sequence[str]) -> Sequence[str]:

@@ -288,7 +288,7 @@ static int candidate_call(const Driver *driver, int *told)
 {
     const Config *config = driver->config;
     Command command = parse(driver, driver->argv + 1);
-    bool mixing = config->has_mix || config->patterns.n || config->default_oracle;
+    bool mixing = config->has_mix || config->patterns.n || config->default_oracle || config->oracle_links;
     if (!mixing || command.kind < COMPILE)
         return one_call(driver, &command, driver->argv, "candidate", "", told);
     if (command.kind == LINK)
