@@ -18,6 +18,7 @@ class Arch(Frozen):
     name: str
     triple: str
     multiarch: str  # Debian's name of its library folders
+    debian: str  # Debian's name of the architecture
     loader: str  # where its programs look for the dynamic loader
     machine: str  # as ``uname -m`` says it there
     bits: int
@@ -25,6 +26,7 @@ class Arch(Frozen):
     oracle: tuple[str, ...]  # commands for the trusted compiler, best first
     oracle_packages: tuple[str, ...]
     sysroot: str = ""  # where the target's libraries stand in a cross installation; "" for the machine's own
+    suite: str = ""  # Debian's first release that carries it, for libraries where the machine's own release does not
     runs_on: tuple[str, ...] = ()  # machines (``uname -m``) that run its programs without an emulator
     emulator: str = ""  # user-mode emulator
     emulator_packages: tuple[str, ...] = ()

@@ -29,7 +29,9 @@ _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 def run_cell(plan: Plan, engine: Engine) -> CellResult:
     """Bring one cell to its verdict and keep it. Never raises for what goes wrong inside a cell."""
     if not engine.fresh and (known := engine.store.trusted(plan.fingerprint)):
-        return known.model_copy(update={"cached": True})
+        known = known.model_copy(update={"cached": True})
+        engine.manager.cell_finished(known)
+        return known
     result = _run(plan, engine)
     if result.verdict.reason is not Reason.INTERRUPTED:
         engine.store.save(result)

@@ -90,6 +90,14 @@ def ccverify_fetching(done: int, total: int) -> None:
 
 
 @hookspec
+def ccverify_matrix_started(cells: Sequence[CellId]) -> None:
+    """Hear that a run begins.
+
+    :param cells: all of its cells, those among them that will be skipped or answered from the cache.
+    """
+
+
+@hookspec
 def ccverify_cell_started(cell: CellId) -> None:
     """Hear that a cell begins (not called for one that is answered from the cache).
 

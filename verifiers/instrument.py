@@ -120,7 +120,7 @@ class Instrument:
     def faults(self, step: Step, ok: bool) -> tuple[Fault, ...]:
         """What went wrong in the step's calls. Questions of configure may fail, unless it gave up for one of them."""
         calls = [call for call in self._read() if call.step == step]
-        return faults_of(calls, probes=step is Step.CONFIGURE and not ok)
+        return faults_of(calls, self.plan.arch, probes=step is Step.CONFIGURE and not ok)
 
     def provenance(self, calibration: Calibration) -> Provenance:
         """Who made the units."""

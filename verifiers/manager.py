@@ -104,6 +104,10 @@ class Manager:
         """Tell all plugins."""
         self._tell("ccverify_fetching", done=done, total=total)
 
+    def matrix_started(self, cells: Sequence[CellId]) -> None:
+        """Tell all plugins."""
+        self._tell("ccverify_matrix_started", cells=cells)
+
     def cell_started(self, cell: CellId) -> None:
         """Tell all plugins."""
         self._tell("ccverify_cell_started", cell=cell)

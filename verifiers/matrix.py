@@ -108,12 +108,14 @@ def run_matrix(
     """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already."""
     started, clock = now(), time.monotonic()
     finished = {(result.cell, result.fingerprint): result for result in done}
+    engine.manager.matrix_started([cell.id for cell in cells])
 
     def run(cell: Plan | Skipped) -> CellResult | None:
         if engine.stop.is_set():
             return None
         # a compiler or a plugin that was changed meanwhile makes it another cell
         if known := finished.get((cell.id, "" if isinstance(cell, Skipped) else cell.fingerprint)):
+            engine.manager.cell_finished(known)
             return known
         if isinstance(cell, Skipped):
             return _skip(cell, engine)

@@ -7,7 +7,9 @@ import signal
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from compiler.driver.log import Call
+from compiler.arches import Arch
+from compiler.driver.log import Call, Output
+from compiler.elf import MACHINES
 from verifiers.results import Fault, Reason, Step
 
 # "a.c:12:3: error: ...", as GCC and all who copy it do; "cc: error: ..." and "error: ..." name no place. Compilers
@@ -49,7 +51,11 @@ _LINKER: Final = re.compile(
 _SHELL_CRASHES: Final = frozenset(128 + number for number in (4, 5, 6, 7, 8, 11))
 
 
-def faults(calls: Iterable[Call], *, probes: bool = False) -> tuple[Fault, ...]:
+# By which a build asks for code of another width than the target's own, as a kernel does for its start.
+_OTHER_WIDTH: Final = frozenset(("-m16", "-m32", "-mx32", "-m64"))
+
+
+def faults(calls: Iterable[Call], target: Arch, *, probes: bool = False) -> tuple[Fault, ...]:
     """Faults of the compiler under test, the most telling first, then in the log's order; each once.
 
     Questions to the compiler (probes) may fail rightly and do not count, unless ``probes`` asks for them: where
@@ -59,7 +65,7 @@ def faults(calls: Iterable[Call], *, probes: bool = False) -> tuple[Fault, ...]:
     for call in calls:
         if not _counts(call, probes):
             continue
-        for reason, message in _judge(call):
+        for reason, message in _judge(call, target):
             unit = call.unit or (call.inputs[0] if call.inputs else "")
             fault = Fault(reason=reason, unit=unit, message=message, command=call.argv, cwd=call.cwd)
             found.setdefault((reason, unit, message), fault)
@@ -76,10 +82,10 @@ def _counts(call: Call, probes: bool) -> bool:
     return call.compiler == "candidate" or call.kind == "link"
 
 
-def _judge(call: Call) -> Iterator[tuple[Reason, str]]:
+def _judge(call: Call, target: Arch) -> Iterator[tuple[Reason, str]]:
     lines = call.stderr.splitlines()
     if call.ok:
-        yield from _false_success(call, lines)
+        yield from _false_success(call, lines, target)
         return
     first = next((line.strip() for line in lines if line.strip()), "")
     telling = _telling(lines)
@@ -93,7 +99,7 @@ def _judge(call: Call) -> Iterator[tuple[Reason, str]]:
     yield {"link": Reason.LINK_ERROR, "assemble": Reason.ASSEMBLER_ERROR}.get(call.kind, Reason.REJECTS_VALID), first
 
 
-def _false_success(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
+def _false_success(call: Call, lines: list[str], target: Arch) -> Iterator[tuple[Reason, str]]:
     if message := _first(_ERROR_LINE, lines):
         yield Reason.FALSE_SUCCESS, f"exit 0 with an error: {message}"
     if not (output := call.output):
@@ -104,6 +110,14 @@ def _false_success(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]
         yield Reason.FALSE_SUCCESS, f"exit 0, but {output.path} is empty"
     elif call.makes in ("object", "program") and not output.elf and output.ident != "LLVM bitcode":
         yield Reason.FALSE_SUCCESS, f"exit 0, but {output.path} is no ELF file"
+    elif _for_another(output, target) and not _OTHER_WIDTH.intersection(call.argv):
+        made = f"{MACHINES.get(output.machine, f'ELF machine {output.machine}')}, {output.bits} bits"
+        yield Reason.FALSE_SUCCESS, f"exit 0, but {output.path} is for {made}, not for {target.name}"
+
+
+def _for_another(output: Output, target: Arch) -> bool:
+    """Whether it is an ELF file for another machine; one that is too large was not looked into, and has no bits."""
+    return output.bits > 0 and not target.makes(output.machine, output.bits)
 
 
 def _stopped(call: Call, lines: list[str], first: str) -> Iterator[tuple[Reason, str]]:

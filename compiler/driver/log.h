@@ -154,6 +154,8 @@ static Text line_of(const Config *config, const Entry *entry, size_t room)
         put_integer(&line, "bytes", product->bytes);
         put_field(&line, "ident", product->ident);
         put_flag(&line, "elf", product->elf);
+        put_integer(&line, "machine", product->machine);
+        put_integer(&line, "bits", product->bits);
         put(&line, "}");
     } else
         put(&line, ",\"output\":null");

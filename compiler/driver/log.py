@@ -25,6 +25,8 @@ class Output:
     bytes: int
     ident: str  # the first string in an object's .comment
     elf: bool
+    machine: int = 0  # e_machine of an ELF file; -1 for the other byte order
+    bits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _call(line: dict[str, Any]) -> Call:
         compiler=line["compiler"],
         unit=line["unit"],
         inputs=tuple(line["inputs"]),
-        output=Output(output["path"], output["bytes"], output["ident"], output["elf"]) if output else None,
+        output=Output(**output) if output else None,
         argv=tuple(line["argv"]),
         cwd=line["cwd"],
         seconds=get("seconds", 0.0),

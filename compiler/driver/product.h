@@ -1,6 +1,7 @@
 /* Outputs: removed before a call, so that an old one cannot pass for a new one, and looked into after it. */
 #pragma once
 #include <elf.h>
+#include <stddef.h>
 #include "commandline.h"
 
 #define HUGE_OUTPUT (256LL << 20) /* larger outputs are not looked into */
@@ -10,6 +11,7 @@ typedef struct {
     long long bytes;  /* -1: it is missing, or older than the call */
     char ident[256];  /* the first string in an object's .comment */
     bool elf;
+    int machine, bits; /* of an ELF file: what it is for */
 } Product;
 
 /* An output's state before the call. What may be removed is removed, so that an old file cannot pass for a new one. */
@@ -126,6 +128,12 @@ static void inspect(const Place *place, bool wants_ident, Product *product)
         ssize_t got = st.st_size <= HUGE_OUTPUT ? read(file.fd, file.head, wants_ident ? sizeof file.head : 64) : 0;
         file.n = got > 0 ? (size_t)got : 0;
         product->elf = st.st_size > HUGE_OUTPUT || (file.n >= SELFMAG && memcmp(file.head, ELFMAG, SELFMAG) == 0);
+        if (product->elf && file.n >= sizeof(Elf32_Ehdr)) {
+            Elf32_Half machine; /* at the same place in both classes */
+            memcpy(&machine, file.head + offsetof(Elf32_Ehdr, e_machine), sizeof machine);
+            product->machine = file.head[EI_DATA] == ELFDATA2LSB ? machine : -1;
+            product->bits = 32 * file.head[EI_CLASS];
+        }
         bool native = file.n >= sizeof(Elf64_Ehdr) && product->elf && file.head[EI_DATA] == ELFDATA2LSB;
         if (wants_ident && native && file.head[EI_CLASS] == ELFCLASS64)
             read_ident64(&file, product->ident, sizeof product->ident);

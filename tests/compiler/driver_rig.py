@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from compiler.arches import arch
 from compiler.driver import Call, DriverConfig, build_driver, install, read_log
 
+X86_64 = arch("x86_64")
 GCC = shutil.which("gcc") or "gcc"
 NAMES = ("gcc", "cc", "clang", "tcc", "x86_64-linux-gnu-gcc")
 MAIN = "int main(void) { return 0; }\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compiler.driver import faults
-from tests.compiler.driver_rig import Rig
+from tests.compiler.driver_rig import X86_64, Rig
 from verifiers.results import Reason
 
 COMPILERS = [
@@ -27,7 +27,7 @@ class TestRealCompilers:
         rig.configure(candidate=(compiler,))
         rig.write("src/a.c", source)
         assert rig.run(*args, "src/a.c").returncode == 1
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         return fault.reason, fault.unit, fault.message
 
     def test_rejects_valid(self, rig: Rig, compiler: str) -> None:
@@ -70,8 +70,8 @@ class TestWhatCounts:
         rig.configure(step="configure")
         rig.write("conftest.c", "int x = ;\n")
         rig.run("-c", "conftest.c")
-        assert faults(rig.calls()) == ()
-        (fault,) = faults(rig.calls(), probes=True)
+        assert faults(rig.calls(), X86_64) == ()
+        (fault,) = faults(rig.calls(), X86_64, probes=True)
         assert (fault.reason, fault.unit) == (Reason.REJECTS_VALID, "conftest.c")
 
     def test_host_and_leak_do_not(self, rig: Rig) -> None:
@@ -79,7 +79,7 @@ class TestWhatCounts:
         rig.write("a.c", "int x = ;\n")
         rig.run("-c", "a.c", program=str(rig.tree / "bin" / "host-cc"))
         rig.run("-c", "a.c", program="gcc")
-        assert len(rig.calls()) == 2 and faults(rig.calls()) == ()
+        assert len(rig.calls()) == 2 and faults(rig.calls(), X86_64) == ()
 
     def test_most_telling_first_and_each_once(self, rig: Rig) -> None:
         """A crash before an error; the same error in the PIC object is the same."""
@@ -88,7 +88,7 @@ class TestWhatCounts:
         rig.run("-c", "-fPIC", "a.c")
         rig.configure(candidate=rig.saboteur("kill -ABRT $$"))
         rig.run("-c", "b.c")
-        assert [(fault.reason, fault.unit) for fault in faults(rig.calls())] == [
+        assert [(fault.reason, fault.unit) for fault in faults(rig.calls(), X86_64)] == [
             (Reason.COMPILER_CRASH, "b.c"),
             (Reason.REJECTS_VALID, "a.c"),
         ]
@@ -97,5 +97,5 @@ class TestWhatCounts:
         """No room for the object says nothing of the compiler."""
         rig.configure(candidate=rig.saboteur("echo 'cc1: fatal error: a.s: No space left on device' >&2; exit 1"))
         rig.run("-c", "a.c")
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert fault.reason is Reason.DISK_FULL and fault.reason.is_ours

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compiler.driver import DriverMix, Route, faults, provenance, share
-from tests.compiler.driver_rig import GCC, MAIN, Rig
+from tests.compiler.driver_rig import GCC, MAIN, X86_64, Rig
 from verifiers.results import Reason
 
 ONLY_A = (Route(pattern="*a.c", target="candidate"), Route(pattern="*", target="oracle"))
@@ -152,7 +152,7 @@ class TestSplit:
         """What a candidate's object lacks is the candidate's fault, though another linked it."""
         rig.write("a.c", "int gone(void); int main(void) { return gone(); }\n")
         assert rig.run("a.c", "-o", "prog").returncode == 1
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert (fault.reason, fault.unit) == (Reason.UNDEFINED_SYMBOL, "prog") and "gone" in fault.message
 
 

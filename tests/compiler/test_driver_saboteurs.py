@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from compiler.driver import DriverLimits, faults
-from tests.compiler.driver_rig import GCC, Rig, alive, end
+from tests.compiler.driver_rig import GCC, X86_64, Rig, alive, end
 from verifiers.results import Reason
 
 
@@ -22,7 +22,7 @@ def rig(tmp_path: Path) -> Rig:
 
 
 def reasons(rig: Rig) -> list[Reason]:
-    return [fault.reason for fault in faults(rig.calls())]
+    return [fault.reason for fault in faults(rig.calls(), X86_64)]
 
 
 class TestCrash:
@@ -34,7 +34,7 @@ class TestCrash:
         assert done.stderr == b"ccverify: the compiler died of SIGSEGV on src/a.c\n"
         assert not (rig.work / "a.o").exists()
         assert (rig.call().signal, rig.call().exit) == (signal.SIGSEGV, None)
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert (fault.reason, fault.unit, fault.message) == (Reason.COMPILER_CRASH, "src/a.c", "died of SIGSEGV")
 
     def test_wrapper_that_turns_it_into_a_status(self, rig: Rig) -> None:
@@ -47,7 +47,7 @@ class TestCrash:
         """What gcc says when cc1 crashes."""
         rig.configure(candidate=rig.saboteur("echo 'a.c:3:1: internal compiler error: in f, at g.cc:1' >&2; exit 1"))
         rig.run("-c", "a.c")
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert (fault.reason, fault.message) == (
             Reason.COMPILER_CRASH,
             "a.c:3:1: internal compiler error: in f, at g.cc:1",
@@ -205,7 +205,7 @@ class TestFalseWord:
         subprocess.run([GCC, "-c", "a.c", "-o", "a.o"], cwd=rig.work, check=True)  # the stale one
         rig.configure(candidate=rig.saboteur(body))
         assert rig.run("-c", "a.c", "-o", "a.o").returncode == 0
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert (fault.reason, fault.message) == (Reason.FALSE_SUCCESS, message)
 
     def test_one_of_several_outputs_missing(self, rig: Rig) -> None:
@@ -213,7 +213,7 @@ class TestFalseWord:
         rig.configure(candidate=rig.saboteur(f'{GCC} -c "$2"'))
         rig.write("a.c"), rig.write("b.c")
         rig.run("-c", "a.c", "b.c")
-        (fault,) = faults(rig.calls())
+        (fault,) = faults(rig.calls(), X86_64)
         assert fault.message == "exit 0, but it did not write b.o"
 
     def test_silent_failure(self, rig: Rig) -> None:
@@ -248,7 +248,7 @@ class TestFalseWord:
             "b.c", 'void f(void) {\ng(h, "unknown option, Segmentation fault, out of memory, File too large");\n}\n'
         )
         assert rig.run("-c", "b.c").returncode == 1
-        assert [(fault.unit, fault.reason) for fault in faults(rig.calls())] == [("b.c", Reason.REJECTS_VALID)]
+        assert [(fault.unit, fault.reason) for fault in faults(rig.calls(), X86_64)] == [("b.c", Reason.REJECTS_VALID)]
 
 
 def _wait_for(path: Path) -> None:

@@ -1,13 +1,15 @@
-"""The live view of a terminal: what each running cell does now, and the steps behind it."""
+"""The live view of a terminal: the matrix, what each running cell does now, and the steps behind it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from verifiers import hookimpl
@@ -32,6 +34,8 @@ class LiveView:
         self._console = Console()
         self._running: dict[str, tuple[str, float]] = {}
         self._done: dict[str, list[str]] = {}
+        self._cells: Sequence[CellId] = ()
+        self._verdicts: dict[str, VerdictKind] = {}
         self._download: tuple[int, int] | None = None
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
 
@@ -43,6 +47,11 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    @hookimpl
+    def ccverify_matrix_started(self, cells: Sequence[CellId]) -> None:
+        """The table's places."""
+        self._cells = cells
 
     @hookimpl
     def ccverify_fetching(self, done: int, total: int) -> None:
@@ -70,17 +79,38 @@ class LiveView:
     def ccverify_cell_finished(self, result: CellResult) -> None:
         """The row goes; its line stays above the table."""
         self._running.pop(str(result.cell), None)
+        self._verdicts[str(result.cell)] = result.verdict.kind
         text = Text(line(result, self._state))
         text.stylize(_STYLE[result.verdict.kind], 0, len(LABEL[result.verdict.kind]))
         self._console.print(text, soft_wrap=True)
 
     @hookimpl
     def ccverify_matrix_finished(self, result: MatrixResult) -> None:
-        """The counts."""
+        """The matrix, where it is more than one cell, and the counts."""
+        self._verdicts |= {str(cell.cell): cell.verdict.kind for cell in result.cells}  # the resumed ones too
+        if len(self._cells) > 1:
+            self._console.print(self._matrix())
         self._console.print(headline(result), highlight=False)
 
+    def _matrix(self) -> Table:
+        """A row for each project and candidate, a column for each arch."""
+        arches = list(dict.fromkeys(cell.arch for cell in self._cells))
+        table = Table("project", "candidate", *arches, box=None, pad_edge=False)
+        rows: dict[tuple[str, str], dict[str, Text]] = {}
+        for cell in self._cells:
+            project, candidate = f"{cell.project}@{cell.version}", cell.candidate
+            rows.setdefault((project, candidate), {})[cell.arch] = self._place(str(cell))
+        for (project, candidate), places in rows.items():
+            table.add_row(project, candidate, *(places.get(arch, Text("")) for arch in arches))
+        return table
+
+    def _place(self, cell: str) -> Text:
+        if kind := self._verdicts.get(cell):
+            return Text(str(kind), _STYLE[kind])
+        return Text("running", "cyan") if cell in self._running else Text("waiting", "dim")
+
     def _table(self) -> RenderableType:
-        rows: list[RenderableType] = []
+        rows: list[RenderableType] = [self._matrix()] if len(self._cells) > 1 else []
         for name, (what, since) in list(self._running.items()):
             elapsed = duration(time.monotonic() - since)
             rows.append(Text.assemble((name, "bold"), "  ", what, "  ", (elapsed, "cyan")))
