@@ -42,7 +42,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
     """The text of a POSIX shell script that repeats what ``work`` ran."""
     flags = [flag for each in plan.accommodations for flag in each.flags]
     command = shlex.join([*(compiler.command(plan.arch.name) or ()), *flags])
-    host = shlex.join(plan.oracle.command(plan.arch.name) or ())
+    host = shlex.join(plan.host)
     source = plan.source
     text = _HEAD.format(
         cell=plan.id,
@@ -58,14 +58,27 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         cc=shlex.quote(command),
         host=shlex.quote(host),
     )
+    text += _target(work)
     exports = {key: value for each in plan.accommodations for key, value in each.env.items()}
-    for key, value in exports.items():
+    for key, value in (*work.tools.items(), *exports.items()):
         text += f"export {key}={shlex.quote(value)}\n"
     for step, commands in groupby(work.commands, key=lambda command: command.step):
         text += f"\n# {step}\n"
         for each in commands:
             text += _line(each, work, "" if step is not Step.TEST else ' || echo "exit status $?"')
     return text
+
+
+def _target(work: Workspace) -> str:
+    """Shell lines for another arch's programs, which the sandbox runs without anything being installed for it."""
+    arch = work.arch
+    if not work.cross:
+        return ""
+    how = f"by {arch.emulator}, registered with binfmt_misc (qemu-user-binfmt)" if work.emulated else "by the kernel"
+    return (
+        f"# {arch.name} programs are started {how}, and find their loader at {arch.loader} or below QEMU_LD_PREFIX.\n"
+        f"export QEMU_LD_PREFIX={arch.sysroot} LD_LIBRARY_PATH={arch.sysroot}/lib\n"
+    )
 
 
 def _download(plan: Plan) -> str:

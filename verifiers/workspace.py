@@ -118,6 +118,11 @@ class Workspace:
         """A binary tool for the target, such as ``ar``."""
         return f"{self.arch.triple}-{name}" if self.cross else name
 
+    @property
+    def tools(self) -> dict[str, str]:
+        """The variables that makefiles and ``configure`` know the target's binary tools by; none for this machine's."""
+        return {name.upper(): self.tool(name) for name in _TOOLS} if self.cross else {}
+
     def host_path(self, inside: str) -> Path:
         """Where a path below the work folder lies on the host."""
         return self.root / os.path.relpath(inside, self.sandbox.inside)
@@ -233,7 +238,6 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """What a step's commands find set; nothing of the caller's own environment."""
         extra = {key: value for each in self.accommodations for key, value in each.env.items()}
-        tools = {name.upper(): self.tool(name) for name in _TOOLS} if self.cross else {}
         return {
             "PATH": f"{self.tree}/fallback:{PATH}",
             "HOME": f"{self.sandbox.inside}/home",
@@ -244,7 +248,7 @@ class Workspace:
             "TZ": "UTC",
             "TERM": "dumb",
             "MAKEFLAGS": self.jobserver.makeflags,
-            **tools,
+            **self.tools,
             **self.compiler.env,
             "CC": self.cc,
             "CC_FOR_BUILD": self.host_cc,
