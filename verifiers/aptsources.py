@@ -1,6 +1,6 @@
 """The machine's apt sources, for asking the same archive for another architecture or suite.
 
-``apt.py`` knows where the archive is; this knows all of an entry: also its keyring and whatever else apt was told of it.
+``apt.py`` knows where the archive is; this knows the whole entry, with its keyring and what else apt was told of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Entry:
 
     def stanza(self, suite: str) -> str:
         """The same source for another suite, as sources.list(5) has it."""
-        known = f"Types: deb\nURIs: {self.uri}\nSuites: {suite}\nComponents: {self.components}\n"
+        uri = re.sub("^file:", "copy:", self.uri)  # apt does not put into its cache what is a file already
+        known = f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {self.components}\n"
         return known + "".join(f"{name}: {value}\n" for name, value in self.fields)
 
 

@@ -1,14 +1,18 @@
-"""Asks a compiler something inside the sandbox, where a folder that is closed to other users can be shown to it."""
+"""Questions that only the sandbox can answer: what a compiler in a closed folder says, how programs run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from compiler.arches import Arch
 from compiler.probe import KEEP, SECONDS, TOOK_TOO_LONG, Runner
+from verifiers.emulation import Foreign, foreign
 from verifiers.limits import Limits, Mount
+from verifiers.process import SandboxFailed
 from verifiers.results import Reason
-from verifiers.sandbox import Bubblewrap
+from verifiers.sandbox import Bubblewrap, sandbox_for
 from verifiers.state import State
 
 
@@ -38,3 +42,29 @@ def in_sandbox(state: State, shown: Sequence[str]) -> Runner:
             folder.remove()
 
     return run
+
+
+def ways_to_run(state: State, sandbox: str) -> Callable[[Arch], Foreign]:
+    """A function from an arch to how its programs run here, found out once by running one; threads may share it."""
+
+    def runs(way: Foreign, command: Sequence[str]) -> bool:
+        folder = state.new_work()
+        try:
+            inside = sandbox_for(sandbox, folder.path / "cell", way)
+            with (folder.path / "answer").open("wb") as log:
+                return inside.run(command, cwd="/", env={}, log=log, limits=Limits(seconds=60.0)).ok
+        except SandboxFailed:
+            return False  # no user namespace, or no binfmt_misc in one
+        finally:
+            folder.remove()
+
+    known: dict[str, Foreign] = {}
+    one = threading.Lock()
+
+    def find(target: Arch) -> Foreign:
+        with one:
+            if target.name not in known:
+                known[target.name] = foreign(target, sandbox, runs)
+            return known[target.name]
+
+    return find

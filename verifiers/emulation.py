@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,17 @@ def foreign(arch: Arch, sandbox: str, runs: Callable[[Foreign, Sequence[str]], b
         if runs(way, command):
             return way
     raise CannotRun(arch=arch.name, detail=_lacking(arch, loader, emulator))
+
+
+def with_sysroot(way: Foreign, arch: Arch, inside: str) -> Foreign:
+    """The same with a private sysroot's libraries, which stand at ``inside``, in the place of the cross libc's."""
+    libraries = f"{inside}/usr/lib/{arch.multiarch}"
+    loader = f"{libraries}/{os.path.basename(arch.loader)}"
+    if not way.wrapper:
+        return replace(way, links={arch.loader: loader, f"/lib/{arch.multiarch}": libraries})
+    if way.wrapper[-1] == "-0":
+        return replace(way, wrapper=(way.wrapper[0], "-L", inside, "-0"))
+    return replace(way, wrapper=(loader, "--library-path", libraries, "--argv0"))
 
 
 def registration(arch: Arch, emulator: str) -> str:

@@ -26,6 +26,7 @@ from verifiers.limits import MIB, Limits, Mount
 from verifiers.plan import Plan
 from verifiers.results import Fault, Mix, Provenance, Step
 from verifiers.sandbox import Sandbox
+from verifiers.sysroot import Sysroot
 
 TREE: Final = "/ccverify"
 _LEAST_SECONDS: Final = 600.0  # that a single compiler call may always take
@@ -92,6 +93,8 @@ class Instrument:
             Mount(self.tree / "log", f"{TREE}/log", writable=True),
             Mount(Path("/usr"), f"{TREE}/real/usr"),
         ]
+        if sysroot := self.plan.sysroot:
+            mounts.append(Mount(sysroot.root, sysroot_place(sysroot, self.sandbox.name)))
         for path in dict.fromkeys((*self.compiler.mounts, *self.plan.oracle.mounts)):
             mounts.append(Mount(Path(path), path))
         own = calibration.engines if calibration else ()
@@ -200,6 +203,11 @@ class Instrument:
             else:
                 path.unlink()
         return found
+
+
+def sysroot_place(sysroot: Sysroot, sandbox: str) -> str:
+    """Where a target's libraries stand, as builds see it."""
+    return str(sysroot.root) if sandbox == "none" else f"{TREE}/sysroot"
 
 
 def _routing(mix: Mix | None) -> dict[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.cell import run_cell
-from verifiers.errors import UsageError
+from verifiers.errors import InfrastructureError, UsageError
 from verifiers.manager import BadPlugin, Manager
 from verifiers.packages import versions
 from verifiers.passage import Engine
@@ -29,6 +29,7 @@ from verifiers.results import (
     VerdictKind,
 )
 from verifiers.state import now
+from verifiers.sysroot import Sysroot
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A cell that cannot be run, and why."""
+class Settled:
+    """A cell whose verdict is known before anything of it runs."""
 
     id: CellId
-    why: str
+    verdict: Verdict
+
+
+Libraries = Callable[[Arch, Sequence[str]], Sysroot]
+"""Prepares the private sysroot of an arch with some Debian packages; raises InfrastructureErrors."""
 
 
 def choose(
@@ -57,13 +62,15 @@ def choose(
     oracle: Callable[[Arch], Compiler],
     host: tuple[str, ...],
     conditions: dict[str, object],
-) -> Iterator[Plan | Skipped]:
+    libraries: Libraries,
+) -> Iterator[Plan | Settled]:
     """The cells of a choice, in the order they were named; ``host`` is the command for the build machine's programs."""
     for recipe, source in choice.recipes:
         version = source.version
         digest = recipe_digest(manager.files(recipe))
         machine = versions((*recipe.packages_for(choice.depth), "libc6-dev", "binutils", "make"))
         for arch in choice.arches:
+            wanted = () if arch.native else recipe.target_packages(arch, choice.depth)
             for candidate in (each[arch.name] for each in choice.candidates):
                 fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family))
                 accommodations = fitting if choice.accommodate else ()
@@ -77,7 +84,12 @@ def choose(
                     mix=choice.mix,
                 )
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
-                    yield Skipped(cell, why)
+                    yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why))
+                    continue
+                try:
+                    sysroot = libraries(arch, wanted) if wanted else None
+                except InfrastructureError as error:
+                    yield Settled(cell, Verdict(kind=VerdictKind.ERROR, reason=error.reason, message=str(error)))
                     continue
                 yield Plan(
                     id=cell,
@@ -91,6 +103,7 @@ def choose(
                     machine=machine,
                     conditions=conditions,
                     accommodations=accommodations,
+                    sysroot=sysroot,
                 )
 
 
@@ -103,28 +116,29 @@ def skips(recipe: Recipe, arch: Arch, depth: Depth, version: str) -> str:
 
 
 def run_matrix(
-    cells: Sequence[Plan | Skipped], engine: Engine, jobs: int, done: Sequence[CellResult] = ()
+    cells: Sequence[Plan | Settled], engine: Engine, jobs: int, done: Sequence[CellResult] = ()
 ) -> MatrixResult:
     """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already."""
     started, clock = now(), time.monotonic()
     finished = {(result.cell, result.fingerprint): result for result in done}
     engine.manager.matrix_started([cell.id for cell in cells])
 
-    def run(cell: Plan | Skipped) -> CellResult | None:
+    def run(cell: Plan | Settled) -> CellResult | None:
         if engine.stop.is_set():
             return None
         # a compiler or a plugin that was changed meanwhile makes it another cell
-        if known := finished.get((cell.id, "" if isinstance(cell, Skipped) else cell.fingerprint)):
+        if known := finished.get((cell.id, "" if isinstance(cell, Settled) else cell.fingerprint)):
             engine.manager.cell_finished(known)
             return known
-        if isinstance(cell, Skipped):
-            return _skip(cell, engine)
+        if isinstance(cell, Settled):
+            return _settled(cell.id, cell.verdict, "", engine)
         try:
             return run_cell(cell, engine)
         except UsageError as error:  # a candidate that cannot be used
             if len(cells) == 1:
                 raise
-            return _unusable(cell, error, engine)
+            verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.SANDBOX, message=str(error))
+            return _settled(cell.id, verdict, cell.fingerprint, engine)
 
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="cell") as pool:
         futures = {number: pool.submit(run, cells[number]) for number in _spread(cells)}
@@ -135,12 +149,12 @@ def run_matrix(
     return matrix
 
 
-def _spread(cells: Sequence[Plan | Skipped]) -> list[int]:
+def _spread(cells: Sequence[Plan | Settled]) -> list[int]:
     """The order to begin in: cells that would wait for one another's baseline far apart."""
     seen: dict[str, int] = {}
     order = []
     for number, cell in enumerate(cells):
-        key = "" if isinstance(cell, Skipped) else cell.baseline_fingerprint
+        key = "" if isinstance(cell, Settled) else cell.baseline_fingerprint
         seen[key] = seen.get(key, -1) + 1
         order.append((seen[key] if key else 0, number))
     return [number for _, number in sorted(order)]
@@ -163,17 +177,8 @@ def _untargeted(candidate: Compiler, arch: Arch) -> str:
     return f"{candidate.name} ({command}) has no command for {arch.name}"
 
 
-def _unusable(cell: Plan, error: UsageError, engine: Engine) -> CellResult:
-    verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.SANDBOX, message=str(error))
-    result = CellResult(cell=cell.id, fingerprint=cell.fingerprint, verdict=verdict, started=now(), run=engine.run)
-    engine.store.save(result)
-    engine.manager.cell_finished(result)
-    return result
-
-
-def _skip(cell: Skipped, engine: Engine) -> CellResult:
-    verdict = Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=cell.why)
-    result = CellResult(cell=cell.id, fingerprint="", verdict=verdict, started=now(), run=engine.run)
+def _settled(cell: CellId, verdict: Verdict, fingerprint: str, engine: Engine) -> CellResult:
+    result = CellResult(cell=cell, fingerprint=fingerprint, verdict=verdict, started=now(), run=engine.run)
     engine.store.save(result)
     engine.manager.cell_finished(result)
     return result

@@ -13,12 +13,12 @@ from pathlib import Path
 from compiler.arches import Arch
 from compiler.driver import DriverLimits
 from compiler.model import Compiler
-from verifiers.emulation import NATIVE, Foreign, wrap
+from verifiers.emulation import NATIVE, Foreign, with_sysroot, wrap
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
 from verifiers.fetch import Fetcher
 from verifiers.files import atomic_write
-from verifiers.instrument import Instrument
+from verifiers.instrument import Instrument, sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Limits
 from verifiers.manager import Manager
@@ -79,6 +79,8 @@ class Passage:
         self._compiler = plan.oracle if role == "oracle" else plan.candidate
         cell, tree = folder.path / "cell", folder.path / "ccverify"
         self._foreign = engine.foreign(plan.arch)
+        if plan.sysroot:
+            self._foreign = with_sysroot(self._foreign, plan.arch, sysroot_place(plan.sysroot, engine.sandbox))
         sandbox = sandbox_for(engine.sandbox, cell, self._foreign)
         self._instrument = Instrument(
             tree=tree,
@@ -110,6 +112,7 @@ class Passage:
             limits=engine.limits,
             mounts=self._instrument.mounts(self._calibration),
             accommodations=plan.accommodations,
+            sysroot=plan.sysroot,
             only_suites=suites,
             oracle_seconds=_needed(oracle),
         )
@@ -177,7 +180,8 @@ class Passage:
             work.sandbox.adopt(work.root)
         seconds = time.monotonic() - clock
         ok = isinstance(returned, StepResult) and returned.ok
-        faults = self._instrument.faults(step, ok)
+        cases_tell = step is Step.TEST and self._plan.recipe.tests_compile
+        faults = () if cases_tell else self._instrument.faults(step, ok)
         log = self._engine.state.relative(work.log)
         if isinstance(returned, StepResult):
             usage = work.usage.model_copy(update={"seconds": seconds})

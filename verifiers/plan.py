@@ -15,6 +15,7 @@ from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.recipes.base import Accommodation, Recipe
 from verifiers.results import SCHEMA, CellId, Source
+from verifiers.sysroot import Sysroot
 
 _DECIDING = (
     "calibrate.py",
@@ -28,6 +29,7 @@ _DECIDING = (
     "process.py",
     "recipes",
     "sandbox.py",
+    "sysroot.py",
     "testformats",
     "workspace.py",
 )
@@ -49,6 +51,7 @@ class Plan:
     machine: Mapping[str, str]  # Debian package -> version, of what a cell of this project uses
     conditions: Mapping[str, object]  # sandbox and limits
     accommodations: tuple[Accommodation, ...] = ()
+    sysroot: Sysroot | None = None  # the target's libraries beyond libc
 
     @cached_property
     def baseline_fingerprint(self) -> str:
@@ -78,6 +81,7 @@ class Plan:
             "recipe": self.recipe_digest,
             "machine": dict(self.machine),
             "conditions": dict(self.conditions),
+            "sysroot": self.sysroot.fingerprint if self.sysroot else "",
             "accommodations": [repr(each) for each in self.accommodations],
         }
 

@@ -61,7 +61,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
     text += _target(work)
     exports = {key: value for each in plan.accommodations for key, value in each.env.items()}
     for key, value in (*work.tools.items(), *exports.items()):
-        text += f"export {key}={shlex.quote(value)}\n"
+        text += f"export {key}={shlex.quote(_outside(value, work))}\n"
     for step, commands in groupby(work.commands, key=lambda command: command.step):
         text += f"\n# {step}\n"
         for each in commands:
@@ -75,9 +75,11 @@ def _target(work: Workspace) -> str:
     if not work.cross:
         return ""
     how = f"by {arch.emulator}, registered with binfmt_misc (qemu-user-binfmt)" if work.emulated else "by the kernel"
+    root = str(work.sysroot.root) if work.sysroot else arch.sysroot
+    libraries = f"{root}/usr/lib/{arch.multiarch}" if work.sysroot else f"{root}/lib"
     return (
         f"# {arch.name} programs are started {how}, and find their loader at {arch.loader} or below QEMU_LD_PREFIX.\n"
-        f"export QEMU_LD_PREFIX={arch.sysroot} LD_LIBRARY_PATH={arch.sysroot}/lib\n"
+        f"export QEMU_LD_PREFIX={root} LD_LIBRARY_PATH={libraries}\n"
     )
 
 
@@ -103,5 +105,10 @@ def _line(command: Command, work: Workspace, end: str) -> str:
 
 
 def _quoted(word: str, work: Workspace) -> str:
-    marked = word.replace(f"{work.tree}/bin", "\0/bin").replace(work.sandbox.inside, "\0")
+    marked = _outside(word, work).replace(f"{work.tree}/bin", "\0/bin").replace(work.sandbox.inside, "\0")
     return '"$W"'.join(shlex.quote(part) if part else "" for part in marked.split("\0")) or "''"
+
+
+def _outside(text: str, work: Workspace) -> str:
+    """With the path of the target's libraries as it is without the sandbox."""
+    return text.replace(work.libraries, str(work.sysroot.root)) if work.sysroot else text

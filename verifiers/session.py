@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,8 @@ from compiler.discovery import oracle, resolve
 from compiler.driver import DriverLimits, build_driver
 from compiler.model import Compiler, distinct
 from verifiers import process, requirements
-from verifiers.asking import in_sandbox
+from verifiers.asking import in_sandbox, ways_to_run
 from verifiers.config import Config, LimitsConfig, find_config, load_config
-from verifiers.emulation import Foreign, foreign
 from verifiers.errors import UsageError
 from verifiers.fetch import Fetcher
 from verifiers.files import is_locked, lock
@@ -28,12 +28,12 @@ from verifiers.manager import Manager
 from verifiers.matrix import Choice, choose, exit_code, run_matrix, skips
 from verifiers.nearest import hint
 from verifiers.passage import Engine
-from verifiers.process import SandboxFailed
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth, Frozen, MatrixResult, Mix, Source
-from verifiers.sandbox import UnknownSandbox, sandbox_for
+from verifiers.sandbox import UnknownSandbox
 from verifiers.state import State, default_state
 from verifiers.store import Store
+from verifiers.sysroot import sysroot
 
 STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048, log=256 * MIB)
 COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
@@ -128,7 +128,7 @@ class Session:
             run=run or store.begin(request.model_dump_json()),
             sandbox=sandbox,
             jobserver=Jobserver(jobs, stop),
-            foreign=self._foreign(sandbox),
+            foreign=ways_to_run(self.state, sandbox),
             stop=stop,
             fresh=request.fresh,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
@@ -143,7 +143,8 @@ class Session:
             mix=_mix(request),
         )
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
-        cells = list(choose(choice, manager, self._oracle, command, conditions))
+        libraries = partial(sysroot, cache=self.state.cache / "sysroots", offline=request.offline, say=self._say)
+        cells = list(choose(choice, manager, self._oracle, command, conditions, libraries))
         with lock(self._lock(engine.run)), _stopping(engine.stop):
             matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else ())
         if engine.stop.is_set():
@@ -184,31 +185,6 @@ class Session:
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)
-
-    def _foreign(self, sandbox: str) -> Callable[[Arch], Foreign]:
-        """How an arch's programs are run here, found out once by running one."""
-
-        def runs(way: Foreign, command: Sequence[str]) -> bool:
-            folder = self.state.new_work()
-            try:
-                inside = sandbox_for(sandbox, folder.path, way)
-                with (folder.path / "answer").open("wb") as log:
-                    return inside.run(command, cwd="/", env={}, log=log, limits=Limits(seconds=60.0)).ok
-            except SandboxFailed:
-                return False  # no user namespace, or no binfmt_misc in one
-            finally:
-                folder.remove()
-
-        known: dict[str, Foreign] = {}
-        one = threading.Lock()
-
-        def find(target: Arch) -> Foreign:
-            with one:
-                if target.name not in known:
-                    known[target.name] = foreign(target, sandbox, runs)
-                return known[target.name]
-
-        return find
 
 
 def bounds(config: LimitsConfig) -> tuple[Limits, DriverLimits]:

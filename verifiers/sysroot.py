@@ -30,6 +30,7 @@ from verifiers.errors import Unwritable
 from verifiers.files import atomic_write, is_locked, lock
 
 _FORMAT: Final = 1  # of what is unpacked, and how: part of every key and fingerprint
+_LIBC: Final = "libc6-dev"
 _TCL_SPEC: Final = re.compile(r"(?<=-[IL])/usr/")
 
 
@@ -83,14 +84,15 @@ def sysroot(
     refresh: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Sysroot:
-    """The root with those Debian packages and all they depend on; made first where the cache does not have it.
+    """The root with those Debian packages, libc, and all they depend on; made first where the cache does not have it.
 
     ``refresh`` looks whether the archive has newer ones. Runs may share ``cache``. Nothing in a root that was given out
     is ever changed or removed. Raises NoPackages, DamagedPackage, and Unwritable where our own disk is at fault.
     """
     cache = cache.absolute()
+    wanted = sorted({_LIBC, *packages})
     suites = tuple(dict.fromkeys(name for name in (codename(), arch.suite) if name))
-    pointer = cache / "roots" / f"{arch.name}-{_digest(_FORMAT, arch.debian, suites, sorted(set(packages)))[:16]}.json"
+    pointer = cache / "roots" / f"{arch.name}-{_digest(_FORMAT, arch.debian, suites, wanted)[:16]}.json"
     with _our_disk(cache):
         found = None if refresh else _read(pointer, arch)
         if not found:
@@ -98,7 +100,7 @@ def sysroot(
                 say(f"waiting for another run that prepares {arch.name}'s libraries")
             with lock(pointer.with_suffix(".lock")):
                 found = None if refresh else _read(pointer, arch)  # another run may just have made it
-                found = found or _make(arch, sorted(set(packages)), suites, pointer, offline, say)
+                found = found or _make(arch, wanted, suites, pointer, offline, say)
         _fill_in(found.library_folder, arch)
     return found
 

@@ -19,16 +19,22 @@ from compiler.model import Compiler
 from verifiers.archive import extract
 from verifiers.errors import InfrastructureError, StepFailed
 from verifiers.fetch import Fetcher
+from verifiers.instrument import sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
 from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
 from verifiers.sandbox import CELL, Sandbox
+from verifiers.sysroot import Sysroot
 
 _TOOLS = ("ar", "as", "ld", "nm", "objcopy", "objdump", "ranlib", "readelf", "strip")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SLOWER = 20.0
 """How many times the oracle's time a candidate's step may take: unoptimised code is slow, a hang is slower."""
+
+
+_EMULATED = 15.0
+"""How much longer anything may take under an emulator, the oracle's run as well."""
 
 
 class PatchFailed(InfrastructureError):
@@ -67,6 +73,7 @@ class Workspace:
     limits: Limits
     mounts: Sequence[Mount] = ()
     accommodations: tuple[Accommodation, ...] = ()
+    sysroot: Sysroot | None = None  # the target's libraries beyond libc
     only_suites: frozenset[str] | None = None  # a confirming run repeats these alone
     oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
     usage: Usage = Usage()  # of the current step
@@ -120,8 +127,20 @@ class Workspace:
 
     @property
     def tools(self) -> dict[str, str]:
-        """The variables that makefiles and ``configure`` know the target's binary tools by; none for this machine's."""
-        return {name.upper(): self.tool(name) for name in _TOOLS} if self.cross else {}
+        """The variables by which makefiles and ``configure`` find the target's tools and libraries; none natively."""
+        if not self.cross:
+            return {}
+        found = {name.upper(): self.tool(name) for name in _TOOLS}
+        if self.sysroot:
+            found |= self.sysroot.environment(self.libraries)
+            found["CPPFLAGS"] = " ".join(self.sysroot.compile_flags(self.libraries))
+            found["LDFLAGS"] = " ".join(self.sysroot.link_flags(self.libraries))
+        return found
+
+    @property
+    def libraries(self) -> str:
+        """The root folder of the target's libraries beyond libc; "" for the build machine's own, or without any."""
+        return sysroot_place(self.sysroot, self.sandbox.name) if self.sysroot else ""
 
     def host_path(self, inside: str) -> Path:
         """Where a path below the work folder lies on the host."""
@@ -212,7 +231,7 @@ class Workspace:
             return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
 
     def _allowed(self, name: str, floor: float) -> float:
-        return max(floor, _SLOWER * self.oracle_seconds.get(name, 0.0))
+        return max(floor * (_EMULATED if self.emulated else 1.0), _SLOWER * self.oracle_seconds.get(name, 0.0))
 
     def _run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: BinaryIO, seconds: float) -> Completed:
         with self._lock:

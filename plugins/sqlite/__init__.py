@@ -16,6 +16,7 @@ from verifiers.results import Depth, Source
 from verifiers.testformats import fuzzcheck, sessionfuzz, speedtest, tcl, threadtest
 
 if TYPE_CHECKING:
+    from compiler.arches import Arch
     from verifiers.workspace import Workspace
 
 _FUZZ_SMOKE = (4, 6, 7)  # 14,616 cases; the other files are 31,601
@@ -49,9 +50,14 @@ class Sqlite(Autotools):
         """``tclsh`` generates sources; the Tcl suite is a program linked with Tcl, and with zlib for its archives."""
         return ("make", "tcl") if depth is Depth.SMOKE else ("make", "tcl", "tcl8.6-dev", "zlib1g-dev")
 
+    def target_packages(self, arch: Arch, depth: Depth) -> tuple[str, ...]:
+        """What the Tcl suite's program is linked with."""
+        return ("tcl8.6-dev", "zlib1g-dev") if _with_tcl(arch, depth) else ()
+
     def arguments(self, work: Workspace) -> Sequence[str]:
         """Tcl only where its suite is run; ``configure`` reads CC_FOR_BUILD when crossing only."""
-        return ("--with-tcl=/usr/lib/tcl8.6" if _has_tcl(work) else "--disable-tcl", "--disable-readline")
+        tcl = f"{work.libraries}/usr/lib/{work.arch.multiarch}/tcl8.6"
+        return (f"--with-tcl={tcl}" if _has_tcl(work) else "--disable-tcl", "--disable-readline")
 
     def targets(self, work: Workspace) -> Sequence[str]:
         """Only the programs that the depth's tests are."""
@@ -78,8 +84,12 @@ class Sqlite(Autotools):
 
 
 def _has_tcl(work: Workspace) -> bool:
-    """Whether the Tcl suite is run: its program is linked with a Tcl for the target."""
-    return work.depth is not Depth.SMOKE and not work.cross
+    return _with_tcl(work.arch, work.depth)
+
+
+def _with_tcl(arch: Arch, depth: Depth) -> bool:
+    """Whether the Tcl suite is run; emulated, it takes over half an hour."""
+    return depth is Depth.FULL or (depth is Depth.STANDARD and not arch.needs_emulator)
 
 
 def _fuzz(work: Workspace, number: int) -> Suite:

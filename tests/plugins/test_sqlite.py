@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from compiler.arches import arch
 from plugins import sqlite
 from plugins.sqlite.volatile import volatile_cases
 from tests.verifiers.testformats.recorded import lines
@@ -31,7 +32,8 @@ class Recorder:
             "/ccverify/bin/cc",
             "/ccverify/bin/host-cc",
         )
-        self.depth, self.cross = depth, False
+        self.depth, self.arch, self.libraries = depth, arch("x86_64"), ""
+        self.cross = False
         self.source = SimpleNamespace(version=version)
         self.accommodations = (SimpleNamespace(configure=configure),)
         self.ran: list[tuple[tuple[str, ...], dict[str, str]]] = []

@@ -7,13 +7,17 @@ import shutil
 import sys
 from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compiler.arches import Arch
 from verifiers.cli.options import ConfigFile, PluginFiles, SandboxName, StateDir
 from verifiers.errors import InfrastructureError
 from verifiers.state import State
+
+if TYPE_CHECKING:
+    from compiler.arches import Arch
 
 
 def doctor(
@@ -40,7 +44,8 @@ def doctor(
     manager = Manager(plugin or ())
     recipes = [manager.recipe(name) for name in project] if project else list(manager.recipes.values())
     isolation = sandbox or settings.sandbox or "bubblewrap"
-    needed = requirements.of_run(product(recipes, targets_of(arch or ())), Depth.FULL, isolation)
+    targets = targets_of(arch or ())
+    needed = requirements.of_run(product(recipes, targets), Depth.FULL, isolation)
     if for_tests:
         needed += requirements.FOR_TESTS
     if install:
@@ -53,6 +58,8 @@ def doctor(
     place.open()
     trouble = _sandbox_trouble(isolation, place)
     print(f"sandbox    {isolation}: {trouble or 'works'}")
+    for target in () if trouble else targets:
+        print(f"arch       {target.name}: {_programs(target, isolation, place)}")
     for name, family in families().items():
         if family.commands:
             found = find_family(family, os.environ)
@@ -61,6 +68,16 @@ def doctor(
     places = settings.fetch.mirrors or apt.archive().places("pool")
     print(f"archive    {'known' if places else 'none: name [fetch] mirrors in verify.toml'}")
     return 3 if lacking or trouble else 0
+
+
+def _programs(target: Arch, sandbox: str, state: State) -> str:
+    """How the target's programs run here, or why they do not."""
+    from verifiers.asking import ways_to_run
+
+    try:
+        return f"its programs are started by {ways_to_run(state, sandbox)(target).how}"
+    except InfrastructureError as error:
+        return str(error)
 
 
 def _sandbox_trouble(name: str, state: State) -> str:

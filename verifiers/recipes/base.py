@@ -101,6 +101,9 @@ class Recipe:
     computed_names: ClassVar[tuple[ComputedName, ...]] = ()
     accommodations: ClassVar[tuple[Accommodation, ...]] = ()
     patches: ClassVar[tuple[Patch, ...]] = ()
+    tests_compile: ClassVar[bool] = (
+        False  # a compiler's own suite: how a call ends in the test step is a case's outcome
+    )
 
     def source(self, version: str) -> Source:
         """The pinned source of a version; KeyError where there is none."""
@@ -118,6 +121,10 @@ class Recipe:
     def packages_for(self, depth: Depth) -> tuple[str, ...]:
         """Debian packages a cell of this depth needs."""
         return self.packages
+
+    def target_packages(self, arch: Arch, depth: Depth) -> tuple[str, ...]:
+        """Debian packages of the target's libraries beyond libc, for a cross build; they come into a private sysroot."""
+        return ()
 
     def fetch(self, work: Workspace) -> None:
         """Lay the pinned, checked and patched source at ``work.src``."""

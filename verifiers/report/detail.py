@@ -70,6 +70,9 @@ def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
         f"  units     {made.units}: {made.candidate} by the compiler under test, {made.oracle} by the oracle, "
         f"{made.host} for the build machine; {made.assembled} assembled, {made.linked} linked, {made.probes} probes"
     )
+    yield f"  tools     assembled by {info.assembler}, linked by {info.linker}"
+    if run.ran_by:
+        yield f"  programs  started by {run.ran_by}"
     leaks = [f"{leak.unit}: {leak.how}" for leak in made.leaks]
     yield from (f"  {line}" for line in _some("leaks", leaks, _MANY))
     yield from (f"  note: {one_line(note)}" for note in made.notes)
