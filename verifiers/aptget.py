@@ -32,7 +32,9 @@ _RESOLVE_SECONDS: Final = 600
 _DOWNLOAD_SECONDS: Final = 7200
 _WRONG_BYTES: Final = re.compile(r"hash sum mismatch|unexpected size|signature|NO_PUBKEY|not signed", re.I)
 _DISK_FULL: Final = re.compile(r"no space left|enough free space|quota exceeded", re.I)
-_NOISE: Final = re.compile(r"unmet dependencies|index files failed|held broken|maybe run apt-get|fix-missing", re.I)
+_NOISE: Final = re.compile(
+    r"unmet dependencies|index files failed|held broken|maybe run apt-get|fix-missing|unsandboxed", re.I
+)
 
 
 class NoPackages(InfrastructureError):
@@ -120,7 +122,7 @@ class PrivateApt:
             if not _NAME.fullmatch(name):
                 raise self._error(f"{name!r} is no package name")
         self._write("status", self._installed([tool for tool in _TOOLS if tool not in packages]))
-        words = ["install", "--print-uris", "-qq", "-o", "Acquire::ForceHash=sha256"]
+        words = ["install", "--print-uris", "-q", "-o", "Acquire::ForceHash=sha256"]
         # In an empty archive folder, for apt leaves out what it already has.
         done = self._run(*self._install(*words, "-o", f"Dir::Cache::archives={self.folder}/none/", *packages))
         if done.returncode:
@@ -160,7 +162,7 @@ class PrivateApt:
                 lines.append(line)
             if line.startswith("Architecture:"):
                 lines += [line, "Status: install ok installed"]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines).strip() + "\n" if any(lines) else ""
 
     @staticmethod
     def _install(verb: str, *words: str) -> list[str]:

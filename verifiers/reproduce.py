@@ -34,7 +34,7 @@ printf '#!/bin/sh\\nexec %s "$@"\\n' {host} > "$W/bin/host-cc"
 chmod +x "$W/bin/cc" "$W/bin/host-cc"
 export HOME="$W/home" TMPDIR="$W/tmp" LC_ALL=C.UTF-8 TZ=UTC TERM=dumb USER=builder LOGNAME=builder
 export MAKEFLAGS="-j$(nproc)"
-export CC="$W/bin/cc" CC_FOR_BUILD="$W/bin/host-cc" HOSTCC="$W/bin/host-cc"
+export CC="$W/bin/cc" CC_FOR_BUILD="$W/bin/host-cc" BUILD_CC="$W/bin/host-cc" HOSTCC="$W/bin/host-cc"
 """
 
 

@@ -6,8 +6,9 @@ import gzip
 import sqlite3
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,16 @@ from pydantic import ValidationError
 
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.files import atomic_write
-from verifiers.results import CaseTable, CellResult, Reason, RunResult
+from verifiers.results import (
+    CaseOutcome,
+    CaseTable,
+    CellId,
+    CellResult,
+    Reason,
+    RunResult,
+    Step,
+    VerdictKind,
+)
 from verifiers.state import State, now
 
 _MIGRATIONS: tuple[str, ...] = (
@@ -29,12 +39,82 @@ _MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX cells_fingerprint ON cells(fingerprint, trusted);
     CREATE INDEX cells_run ON cells(run);
     """,
+    # What reports of many runs need of a cell, so that they need not read every result. ``cell_names.cell`` is a
+    # CellId's JSON; a place is a cell in a run, also one taken from the history; ``failing`` is what did not pass.
+    """
+    CREATE TABLE cell_names(id INTEGER PRIMARY KEY, cell TEXT NOT NULL UNIQUE);
+    CREATE TABLE case_names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE failing(
+        cell INTEGER NOT NULL REFERENCES cells(id), name INTEGER NOT NULL REFERENCES case_names(id),
+        outcome TEXT NOT NULL, differs INTEGER NOT NULL, PRIMARY KEY(cell, name)) WITHOUT ROWID;
+    CREATE TABLE places(
+        run TEXT NOT NULL REFERENCES runs(id), name INTEGER NOT NULL REFERENCES cell_names(id),
+        cell INTEGER NOT NULL REFERENCES cells(id), cached INTEGER NOT NULL, verdict TEXT NOT NULL, reason TEXT,
+        step TEXT, started TEXT NOT NULL, differ INTEGER NOT NULL, build_cpu REAL, build_peak INTEGER, test_cpu REAL,
+        oracle_build_cpu REAL, oracle_build_peak INTEGER, oracle_test_cpu REAL, PRIMARY KEY(run, name)) WITHOUT ROWID;
+    CREATE INDEX places_name ON places(name, run);
+    INSERT INTO cell_names(cell) SELECT DISTINCT json_extract(result, '$.cell') FROM cells ORDER BY id;
+    INSERT OR REPLACE INTO places
+        SELECT run, (SELECT id FROM cell_names WHERE cell = json_extract(result, '$.cell')), id, 0, verdict, reason,
+            json_extract(result, '$.verdict.step'), started, json_array_length(result, '$.verdict.differences'),
+            json_extract(result, '$.candidate.steps[2].usage.cpu_seconds'),
+            json_extract(result, '$.candidate.steps[2].usage.peak_kib'),
+            json_extract(result, '$.candidate.steps[3].usage.cpu_seconds'),
+            json_extract(result, '$.oracle.steps[2].usage.cpu_seconds'),
+            json_extract(result, '$.oracle.steps[2].usage.peak_kib'),
+            json_extract(result, '$.oracle.steps[3].usage.cpu_seconds')
+        FROM cells ORDER BY id;
+    INSERT OR IGNORE INTO case_names(name)
+        SELECT json_extract(each.value, '$.name') FROM cells, json_each(result, '$.verdict.differences') each;
+    INSERT OR IGNORE INTO failing
+        SELECT cells.id, (SELECT id FROM case_names WHERE name = json_extract(each.value, '$.name')),
+            json_extract(each.value, '$.candidate'), 1
+        FROM cells, json_each(result, '$.verdict.differences') each;
+    """,
 )
 """Schema changes in order; ``user_version`` counts those applied. Only ever append."""
 
 
 CASES = "cases.json.gz"
 """Name of the file in a cell's folder that holds the candidate's cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the history has it."""
+
+    id: str
+    started: str
+    finished: str | None  # None: still at work, or cut short
+    request: str
+    cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What one compiler's run cost: CPU seconds and KiB, None where the step was not reached."""
+
+    build_cpu: float | None = None
+    build_peak: int | None = None
+    test_cpu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cell in a run, without the whole of its result."""
+
+    run: str
+    name: int  # number of the cell's name, the same in every run
+    cell: CellId
+    cell_row: int  # of the result, which several runs may share
+    cached: bool
+    verdict: VerdictKind
+    reason: Reason | None
+    step: Step | None
+    started: str
+    differ: int  # number of cases that the oracle passes and the candidate does not
+    candidate: Costs
+    oracle: Costs
 
 
 class NewerHistory(InfrastructureError):
@@ -93,11 +173,12 @@ class Store:
             result.model_dump_json(),
         )
         with self._connection() as db:
-            db.execute(
+            kept = db.execute(
                 "INSERT INTO cells(run, fingerprint, project, version, arch, candidate, depth, verdict, reason,"
                 " trusted, started, result) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
                 row,
             )
+            _place(db, kept.lastrowid or 0, result)
 
     def trusted(self, fingerprint: str) -> CellResult | None:
         """The newest believed verdict for exactly this cell."""
@@ -124,6 +205,97 @@ class Store:
     def keep_baseline(self, fingerprint: str, result: RunResult) -> None:
         """Keep the oracle's result for later cells."""
         atomic_write(self._baseline(fingerprint), gzip.compress(result.model_dump_json().encode(), 6))
+
+    def reuse(self, run: str, result: CellResult) -> None:
+        """Record that a run took a cell from the history instead of running it."""
+        with self._connection() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO places SELECT ?, p.name, p.cell, 1, p.verdict, p.reason, p.step, p.started,"
+                " p.differ, p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak,"
+                " p.oracle_test_cpu FROM places p JOIN cell_names n ON n.id = p.name"
+                " WHERE p.run = ? AND NOT p.cached AND n.cell = ?",
+                (run, result.run, result.cell.model_dump_json()),
+            )
+
+    def runs(self) -> list[RunRow]:
+        """Every run, oldest first, with the number of cells that it has."""
+        query = (
+            "SELECT id, started, finished, request, (SELECT count(*) FROM places WHERE run = runs.id)"
+            " FROM runs ORDER BY id"
+        )
+        with self._connection() as db:
+            return [RunRow(*row) for row in db.execute(query)]
+
+    def places(self, run: str | None = None) -> list[Place]:
+        """A run's cells; without a run, every cell's newest place in the history. Reads no whole result."""
+        if run is None:
+            where, given = "p.run = (SELECT max(run) FROM places WHERE name = p.name)", ()
+        else:
+            where, given = "p.run = ?", (run,)
+        return list(self._places(where, given))
+
+    def trends(self, names: Sequence[int], runs: Sequence[str]) -> dict[int, list[Place]]:
+        """Cells by the number of their name -> their places in some runs, oldest first."""
+        wanted, found = set(names), {name: list[Place]() for name in names}
+        many = len(wanted) > 100  # else each by itself: the table has an index for either way
+        given: tuple[object, ...] = tuple(runs)
+        where = f"p.run IN ({_marks(runs)})"
+        if not many:
+            where, given = f"{where} AND p.name IN ({_marks(wanted)})", (*given, *wanted)
+        for place in self._places(where, given):
+            if place.name in wanted:
+                found[place.name].append(place)
+        return found
+
+    def load(self, places: Iterable[Place]) -> Iterator[CellResult]:
+        """The whole results of some places, in their order, one at a time."""
+        with self._connection() as db:
+            for place in places:
+                row = db.execute("SELECT result FROM cells WHERE id = ?", (place.cell_row,)).fetchone()
+                try:
+                    result = CellResult.model_validate_json(row[0])
+                except (ValidationError, TypeError):
+                    continue  # written by another schema version: not comparable, not shown
+                yield result.model_copy(update={"cached": True}) if place.cached else result
+
+    def failing(self, places: Iterable[Place]) -> dict[int, dict[str, str]]:
+        """By the number of a cell's row: the cases that the oracle passes and it does not -> what they came to."""
+        query = (
+            "SELECT n.name, f.outcome FROM failing f JOIN case_names n ON n.id = f.name WHERE f.cell = ? AND f.differs"
+        )
+        with self._connection() as db:
+            return {
+                place.cell_row: dict(db.execute(query, (place.cell_row,)).fetchall())
+                for place in places
+                if place.differ
+            }
+
+    def _places(self, where: str, given: tuple[object, ...]) -> Iterator[Place]:
+        query = (
+            "SELECT p.run, p.name, n.cell, p.cell, p.cached, p.verdict, p.reason, p.step, p.started, p.differ,"
+            " p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak, p.oracle_test_cpu"
+            f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where} ORDER BY p.run, p.cell"
+        )
+        known: dict[str, CellId] = {}
+        with self._connection() as db:
+            for run, name, cell, row, cached, verdict, reason, step, started, differ, *costs in db.execute(
+                query, given
+            ):
+                identity = known.get(cell) or known.setdefault(cell, CellId.model_validate_json(cell))
+                yield Place(
+                    run,
+                    name,
+                    identity,
+                    row,
+                    bool(cached),
+                    VerdictKind(verdict),
+                    Reason(reason) if reason else None,
+                    Step(step) if step else None,
+                    started,
+                    differ,
+                    Costs(*costs[:3]),
+                    Costs(*costs[3:]),
+                )
 
     def _baseline(self, fingerprint: str) -> Path:
         return self._state.baselines / f"{fingerprint}.json.gz"
@@ -172,3 +344,42 @@ def write_cases(path: Path, cases: CaseTable) -> None:
 def read_cases(path: Path) -> CaseTable:
     """Read what ``write_cases`` wrote."""
     return CaseTable.model_validate_json(gzip.decompress(path.read_bytes()))
+
+
+def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
+    """Keep of a cell what reports of many runs need."""
+    cell, verdict = result.cell.model_dump_json(), result.verdict
+    db.execute("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", (cell,))
+    place = (result.run, cell, row, verdict.kind, verdict.reason, verdict.step, result.started)
+    db.execute(
+        "INSERT OR REPLACE INTO places"
+        " VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*place, len(verdict.differences), *_costs(result.candidate), *_costs(result.oracle)),
+    )
+    failing = {name: (str(outcome), False) for name, outcome in _others(result)}
+    failing |= {each.name: (str(each.candidate), True) for each in verdict.differences}
+    db.executemany("INSERT OR IGNORE INTO case_names(name) VALUES(?)", ((name,) for name in failing))
+    db.executemany(
+        "INSERT OR REPLACE INTO failing VALUES(?, (SELECT id FROM case_names WHERE name = ?), ?, ?)",
+        ((row, name, outcome, differs) for name, (outcome, differs) in failing.items()),
+    )
+
+
+def _others(result: CellResult) -> Iterator[tuple[str, CaseOutcome]]:
+    """The candidate's cases that failed, also where the oracle's do."""
+    for name, case in (result.candidate.cases.others if result.candidate else {}).items():
+        if case.outcome is not CaseOutcome.SKIP:
+            yield name, case.outcome
+
+
+def _costs(run: RunResult | None) -> tuple[float | None, int | None, float | None]:
+    build, test = (run.step(Step.BUILD), run.step(Step.TEST)) if run else (None, None)
+    return (
+        build.usage.cpu_seconds if build else None,
+        build.usage.peak_kib if build else None,
+        test.usage.cpu_seconds if test else None,
+    )
+
+
+def _marks(values: Collection[object]) -> str:
+    return ",".join("?" * len(values))

@@ -271,6 +271,7 @@ class Workspace:
             **self.compiler.env,
             "CC": self.cc,
             "CC_FOR_BUILD": self.host_cc,
+            "BUILD_CC": self.host_cc,
             "HOSTCC": self.host_cc,
             **extra,
         }

@@ -55,7 +55,7 @@ class Sqlite(Autotools):
         return ("tcl8.6-dev", "zlib1g-dev") if _with_tcl(arch, depth) else ()
 
     def arguments(self, work: Workspace) -> Sequence[str]:
-        """Tcl only where its suite is run; ``configure`` reads CC_FOR_BUILD when crossing only."""
+        """Tcl only where its suite is run; ``configure`` reads BUILD_CC when crossing only."""
         tcl = f"{work.libraries}/usr/lib/{work.arch.multiarch}/tcl8.6"
         return (f"--with-tcl={tcl}" if _has_tcl(work) else "--disable-tcl", "--disable-readline")
 

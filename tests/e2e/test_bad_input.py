@@ -321,6 +321,8 @@ class TestCache:
         assert second.verdict == first.verdict
         fresh, _ = verify.cell("--cc", "clang", "--fresh")
         assert not fresh.cached
+        said = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang").stdout
+        assert said.startswith("pass tally@1.0 ") and "(cached)" in said
 
     def test_a_changed_compiler_is_run_again(self, verify: Verify) -> None:
         """Also one of the same name and size."""
