@@ -24,6 +24,7 @@ from verifiers.results import (
     MatrixResult,
     Mix,
     Reason,
+    Sample,
     Source,
     Verdict,
     VerdictKind,
@@ -42,6 +43,8 @@ class Choice:
     depth: Depth
     accommodate: bool = False
     mix: Mix | None = None
+    levels: tuple[str, ...] = ()
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,12 @@ def choose(
     host: tuple[str, ...],
     conditions: dict[str, object],
     libraries: Libraries,
+    last: Callable[[CellId], Sequence[str]],
 ) -> Iterator[Plan | Settled]:
-    """The cells of a choice, in the order they were named; ``host`` is the command for the build machine's programs."""
+    """The cells of a choice, in the order they were named.
+
+    ``host`` is the command for the build machine's programs; ``last`` gives the cases that failed in a cell's last run.
+    """
     for recipe, source in choice.recipes:
         version = source.version
         digest = recipe_digest(manager.files(recipe))
@@ -82,9 +89,16 @@ def choose(
                     depth=choice.depth,
                     accommodate=bool(accommodations),
                     mix=choice.mix,
+                    levels=choice.levels if recipe.levels else (),
+                    sample=choice.sample,
                 )
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why))
+                    continue
+                failed = tuple(sorted(last(cell))) if choice.sample else ()
+                if choice.sample and choice.sample.failed_only and not failed:
+                    why = "no case failed in the last run"
+                    yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.NO_TESTS, message=why))
                     continue
                 try:
                     sysroot = libraries(arch, wanted) if wanted else None
@@ -104,6 +118,7 @@ def choose(
                     conditions=conditions,
                     accommodations=accommodations,
                     sysroot=sysroot,
+                    failed=failed,
                 )
 
 

@@ -102,6 +102,7 @@ class Passage:
             arch=plan.arch,
             compiler=self._compiler,
             depth=plan.id.depth,
+            levels=plan.id.levels,
             jobserver=engine.jobserver,
             root=cell,
             tree=self._instrument.inside,
@@ -114,6 +115,8 @@ class Passage:
             accommodations=plan.accommodations,
             sysroot=plan.sysroot,
             only_suites=suites,
+            sample=plan.id.sample,
+            failed=plan.failed,
             oracle_seconds=_needed(oracle),
         )
 

@@ -28,6 +28,7 @@ _DECIDING = (
     "passage.py",
     "process.py",
     "recipes",
+    "sampling.py",
     "sandbox.py",
     "sysroot.py",
     "testformats",
@@ -52,6 +53,7 @@ class Plan:
     conditions: Mapping[str, object]  # sandbox and limits
     accommodations: tuple[Accommodation, ...] = ()
     sysroot: Sysroot | None = None  # the target's libraries beyond libc
+    failed: tuple[str, ...] = ()  # cases of the last run that a sample takes in any case
 
     @cached_property
     def baseline_fingerprint(self) -> str:
@@ -81,6 +83,8 @@ class Plan:
             "recipe": self.recipe_digest,
             "machine": dict(self.machine),
             "conditions": dict(self.conditions),
+            "levels": list(self.id.levels),
+            "sample": [str(self.id.sample), *self.failed] if self.id.sample else None,
             "sysroot": self.sysroot.fingerprint if self.sysroot else "",
             "accommodations": [repr(each) for each in self.accommodations],
         }

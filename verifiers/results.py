@@ -213,6 +213,20 @@ class Mix(Frozen):
     files: tuple[str, ...] = ()  # fnmatch patterns over unit names; where given, percent does not count
 
 
+class Sample(Frozen):
+    """A share of a project's tests, or a number of them; the failures of the last run are always among them."""
+
+    percent: float = 100.0
+    count: int = 0  # where given, percent does not count
+    seed: int = 0
+    failed_only: bool = False  # nothing but the failures of the last run
+
+    def __str__(self) -> str:
+        if self.failed_only:
+            return "failed"
+        return f"{self.count or f'{self.percent:g}%'}#{self.seed}"
+
+
 class CellId(Frozen):
     """project@version × arch × candidate × depth, and what makes a cell of its own."""
 
@@ -223,12 +237,17 @@ class CellId(Frozen):
     depth: Depth
     accommodate: bool = False
     mix: Mix | None = None
+    levels: tuple[str, ...] = ()  # -O0 … where the project has its tests compiled at several and some were asked for
+    sample: Sample | None = None
 
     def __str__(self) -> str:
-        extras = (" accommodated" if self.accommodate else "") + (
-            f" mix={'list' if self.mix.files else f'{self.mix.percent:g}%'}#{self.mix.seed}" if self.mix else ""
-        )
-        return f"{self.project}@{self.version} {self.arch} {self.candidate} {self.depth}{extras}"
+        extras = [
+            *(["accommodated"] if self.accommodate else []),
+            *([f"mix={'list' if self.mix.files else f'{self.mix.percent:g}%'}#{self.mix.seed}"] if self.mix else []),
+            *self.levels,
+            *([f"sample={self.sample}"] if self.sample else []),
+        ]
+        return " ".join([f"{self.project}@{self.version}", self.arch, self.candidate, self.depth, *extras])
 
 
 class ConfigurationDifference(Frozen):

@@ -29,7 +29,7 @@ from verifiers.matrix import Choice, choose, exit_code, run_matrix, skips
 from verifiers.nearest import hint
 from verifiers.passage import Engine
 from verifiers.recipes.base import Recipe
-from verifiers.results import Depth, Frozen, MatrixResult, Mix, Source
+from verifiers.results import Depth, Frozen, MatrixResult, Mix, Sample, Source
 from verifiers.sandbox import UnknownSandbox
 from verifiers.state import State, default_state
 from verifiers.store import Store
@@ -43,6 +43,18 @@ class UnknownVersion(UsageError):
     """A project has no pinned source of that version."""
 
     msg = "{project} has no version {version}{hint}; pinned are {known}"
+
+
+class UnknownLevel(UsageError):
+    """No chosen project's tests are compiled at that level."""
+
+    msg = "unknown --opt {name}{hint}; known are: {known}"
+
+
+class BadSample(UsageError):
+    """The sample is neither a share nor a number."""
+
+    msg = "--sample {text!r} is no sample; give a share such as 10%, or a number of tests"
 
 
 class StillRunning(UsageError):
@@ -62,6 +74,9 @@ class Request(Frozen):
     mix: float | None = None
     seed: int = 0
     mix_files: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    sample: str | None = None
+    failed: bool = False
     offline: bool = False
     fresh: bool = False
     sandbox: str | None = None
@@ -141,10 +156,12 @@ class Session:
             depth=depth,
             accommodate=request.accommodate,
             mix=_mix(request),
+            levels=_levels(request.levels, [recipe for recipe, _ in recipes]),
+            sample=_sample(request),
         )
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
         libraries = partial(sysroot, cache=self.state.cache / "sysroots", offline=request.offline, say=self._say)
-        cells = list(choose(choice, manager, self._oracle, command, conditions, libraries))
+        cells = list(choose(choice, manager, self._oracle, command, conditions, libraries, store.failed_cases))
         with lock(self._lock(engine.run)), _stopping(engine.stop):
             matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else ())
         if engine.stop.is_set():
@@ -207,6 +224,32 @@ def _mix(request: Request) -> Mix | None:
         return None
     percent = 100.0 if request.mix is None else request.mix
     return Mix(percent=percent, seed=request.seed, files=request.mix_files)
+
+
+def _levels(asked: Sequence[str], recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    known = list(dict.fromkeys(level for recipe in recipes for level in recipe.levels))
+    found = tuple(level if level.startswith("-") else f"-{level}" for level in asked)
+    for level in found:
+        if level not in known:
+            raise UnknownLevel(name=level, hint=hint(level, known), known=", ".join(known) or "none for this project")
+    return found
+
+
+def _sample(request: Request) -> Sample | None:
+    if request.failed:
+        return Sample(failed_only=True)
+    if request.sample is None:
+        return None
+    text = request.sample.removesuffix("%")
+    try:
+        number = float(text) if text != request.sample else int(text)
+    except ValueError:
+        raise BadSample(text=request.sample) from None
+    if text == request.sample and number >= 1:
+        return Sample(count=int(number), seed=request.seed)
+    if text == request.sample or not 0 < number <= 100:
+        raise BadSample(text=request.sample)
+    return Sample(percent=number, seed=request.seed)
 
 
 def _recipes(manager: Manager, names: Sequence[str]) -> Iterator[tuple[Recipe, Source]]:

@@ -136,6 +136,7 @@ class Store:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._names: dict[int, CellId] = {}  # by their number, as read so far
 
     def begin(self, request: str) -> str:
         """Record that a run starts and what was asked, as JSON; returns its id, which sorts by time."""
@@ -193,6 +194,15 @@ class Store:
         """The newest finished cells, newest first."""
         return list(self._results("SELECT result FROM cells ORDER BY id DESC LIMIT ?", (limit,)))
 
+    def failed_cases(self, cell: CellId) -> tuple[str, ...]:
+        """Cases that differed in the newest finished run of that project, version, arch, candidate and levels."""
+        query = (
+            "SELECT result FROM cells WHERE project = ? AND version = ? AND arch = ? AND candidate = ?"
+            " AND verdict IN ('pass', 'fail', 'flaky') ORDER BY id DESC LIMIT 1"
+        )
+        last = next(self._results(query, (cell.project, cell.version, cell.arch, cell.candidate)), None)
+        return tuple(each.name for each in last.verdict.differences) if last else ()
+
     def baseline(self, fingerprint: str) -> RunResult | None:
         """The oracle's kept result; one that cannot be read counts as none."""
         try:
@@ -228,23 +238,31 @@ class Store:
 
     def places(self, run: str | None = None) -> list[Place]:
         """A run's cells; without a run, every cell's newest place in the history. Reads no whole result."""
-        if run is None:
-            where, given = "p.run = (SELECT max(run) FROM places WHERE name = p.name)", ()
-        else:
-            where, given = "p.run = ?", (run,)
-        return list(self._places(where, given))
+        with self._connection() as db:
+            if run is None:
+                newest = "p.run = (SELECT max(run) FROM places WHERE name = p.name) ORDER BY p.run, p.cell"
+                return list(self._rows(db, newest))
+            return list(self._rows(db, "p.run = ? ORDER BY p.cell", run))
 
-    def trends(self, names: Sequence[int], runs: Sequence[str]) -> dict[int, list[Place]]:
-        """Cells by the number of their name -> their places in some runs, oldest first."""
-        wanted, found = set(names), {name: list[Place]() for name in names}
-        many = len(wanted) > 100  # else each by itself: the table has an index for either way
-        given: tuple[object, ...] = tuple(runs)
-        where = f"p.run IN ({_marks(runs)})"
-        if not many:
-            where, given = f"{where} AND p.name IN ({_marks(wanted)})", (*given, *wanted)
-        for place in self._places(where, given):
-            if place.name in wanted:
-                found[place.name].append(place)
+    def trends(self, places: Iterable[Place], limit: int) -> dict[int, list[Place]]:
+        """By the number of a cell's name: its newest places up to the given one, that included, oldest first."""
+        with self._connection() as db:
+            return {
+                place.name: list(
+                    self._rows(
+                        db, "p.name = ? AND p.run <= ? ORDER BY p.run DESC LIMIT ?", place.name, place.run, limit
+                    )
+                )[::-1]
+                for place in places
+            }
+
+    def totals(self, runs: Sequence[str]) -> dict[str, dict[VerdictKind, int]]:
+        """Number of cells by verdict, of some runs."""
+        found: dict[str, dict[VerdictKind, int]] = {run: {} for run in runs}
+        query = f"SELECT run, verdict, count(*) FROM places WHERE run IN ({_marks(runs)}) GROUP BY run, verdict"
+        with self._connection() as db:
+            for run, verdict, count in db.execute(query, tuple(runs)):
+                found[run][VerdictKind(verdict)] = count
         return found
 
     def load(self, places: Iterable[Place]) -> Iterator[CellResult]:
@@ -270,32 +288,29 @@ class Store:
                 if place.differ
             }
 
-    def _places(self, where: str, given: tuple[object, ...]) -> Iterator[Place]:
+    def _rows(self, db: sqlite3.Connection, where: str, *given: object) -> Iterator[Place]:
         query = (
             "SELECT p.run, p.name, n.cell, p.cell, p.cached, p.verdict, p.reason, p.step, p.started, p.differ,"
             " p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak, p.oracle_test_cpu"
-            f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where} ORDER BY p.run, p.cell"
+            f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
         )
-        known: dict[str, CellId] = {}
-        with self._connection() as db:
-            for run, name, cell, row, cached, verdict, reason, step, started, differ, *costs in db.execute(
-                query, given
-            ):
-                identity = known.get(cell) or known.setdefault(cell, CellId.model_validate_json(cell))
-                yield Place(
-                    run,
-                    name,
-                    identity,
-                    row,
-                    bool(cached),
-                    VerdictKind(verdict),
-                    Reason(reason) if reason else None,
-                    Step(step) if step else None,
-                    started,
-                    differ,
-                    Costs(*costs[:3]),
-                    Costs(*costs[3:]),
-                )
+        for run, name, cell, row, cached, verdict, reason, step, started, differ, *costs in db.execute(query, given):
+            if name not in self._names:
+                self._names[name] = CellId.model_validate_json(cell)
+            yield Place(
+                run,
+                name,
+                self._names[name],
+                row,
+                bool(cached),
+                VerdictKind(verdict),
+                Reason(reason) if reason else None,
+                Step(step) if step else None,
+                started,
+                differ,
+                Costs(*costs[:3]),
+                Costs(*costs[3:]),
+            )
 
     def _baseline(self, fingerprint: str) -> Path:
         return self._state.baselines / f"{fingerprint}.json.gz"

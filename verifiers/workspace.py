@@ -23,7 +23,8 @@ from verifiers.instrument import sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
-from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Source, Step, TestCase, Usage
+from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Sample, Source, Step, TestCase, Usage
+from verifiers.sampling import sampled
 from verifiers.sandbox import CELL, Sandbox
 from verifiers.sysroot import Sysroot
 
@@ -63,6 +64,7 @@ class Workspace:
     arch: Arch
     compiler: Compiler
     depth: Depth
+    levels: tuple[str, ...]  # -O levels that were asked for; () where none were
     jobserver: Jobserver
     root: Path  # the work folder on the host
     tree: str  # the driver's tree, as the sandbox sees it
@@ -75,6 +77,8 @@ class Workspace:
     accommodations: tuple[Accommodation, ...] = ()
     sysroot: Sysroot | None = None  # the target's libraries beyond libc
     only_suites: frozenset[str] | None = None  # a confirming run repeats these alone
+    sample: Sample | None = None
+    failed: tuple[str, ...] = ()  # cases of the last run that a sample takes in any case
     oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
     usage: Usage = Usage()  # of the current step
     suite_seconds: dict[str, float] = field(default_factory=dict)
@@ -208,6 +212,8 @@ class Workspace:
         names = Counter(_log_name(each.name) for each in suites)
         if twice := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"two suites are named {twice[0]}")
+        if self.sample:
+            suites = sampled(suites, self.sample, self.failed)
         wanted = [each for each in suites if self.only_suites is None or each.name in self.only_suites]
         with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:  # the jobserver says how many at once
             for table in pool.map(self._run_suite, wanted):

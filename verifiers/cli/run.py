@@ -61,10 +61,19 @@ def run(
     mix: Annotated[
         str | None, typer.Option("--mix", metavar="SHARE", help="Give the candidate this share of the units only.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Which units --mix takes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Which units --mix takes, which tests --sample.")
+    ] = 0,
     mix_files: Annotated[
         Path | None, typer.Option("--mix-files", metavar="FILE", help="Give the candidate the units listed there only.")
     ] = None,
+    opt: Annotated[
+        list[str] | None, typer.Option("--opt", metavar="LEVEL", help="-O2 …: of a compiler test suite; repeatable.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", metavar="SHARE|N", help="A share of the tests, or a number of them.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the tests that failed the last time.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run, which was cut short.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")] = None,
@@ -101,6 +110,9 @@ def run(
         mix=_share(mix),
         seed=seed,
         mix_files=_patterns(mix_files),
+        levels=tuple(opt or ()),
+        sample=sample,
+        failed=failed,
         offline=offline,
         fresh=fresh,
         sandbox=sandbox,

@@ -34,6 +34,8 @@ class Suite:
     cwd: str = ""  # inside path; default the build folder
     env: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 600.0
+    parts: tuple[str, ...] = ()
+    only: Callable[[Sequence[str]], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Recipe:
     computed_names: ClassVar[tuple[ComputedName, ...]] = ()
     accommodations: ClassVar[tuple[Accommodation, ...]] = ()
     patches: ClassVar[tuple[Patch, ...]] = ()
+    levels: ClassVar[tuple[str, ...]] = ()  # -O levels that its tests can be compiled at, one case each
     tests_compile: ClassVar[bool] = (
         False  # a compiler's own suite: how a call ends in the test step is a case's outcome
     )
@@ -123,7 +126,7 @@ class Recipe:
         return self.packages
 
     def target_packages(self, arch: Arch, depth: Depth) -> tuple[str, ...]:
-        """Debian packages of the target's libraries beyond libc, for a cross build; they come into a private sysroot."""
+        """Debian packages of the target's libraries beyond libc, for a cross build's private sysroot."""
         return ()
 
     def fetch(self, work: Workspace) -> None:

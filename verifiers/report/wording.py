@@ -47,8 +47,9 @@ def compared(result: CellResult) -> str:
     differ = len(verdict.differences)
     made = candidate.provenance
     share = "all" if made.candidate == made.units else f"{made.candidate}"
+    drawn = f", a sample ({result.cell.sample})," if result.cell.sample else ""
     text = (
-        f"{counted(verdict.compared, 'case')} held against {oracle.compiler.name}, {differ or 'none'} differ; "
+        f"{counted(verdict.compared, 'case')}{drawn} held against {oracle.compiler.name}, {differ or 'none'} differ; "
         f"{share} of {counted(made.units, 'unit')} made by the candidate"
     )
     if verdict.both_fail:
@@ -85,4 +86,5 @@ def headline(matrix: MatrixResult) -> str:
     """The counts, which add up to the number of cells."""
     cells = len(matrix.cells)
     counts = ", ".join(f"{count} {kind}" for kind, count in matrix.totals.items() if count or kind in ("pass", "fail"))
-    return f"{counted(cells, 'cell')}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"
+    drawn = " of samples" if any(cell.cell.sample for cell in matrix.cells) else ""
+    return f"{counted(cells, 'cell')}{drawn}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"

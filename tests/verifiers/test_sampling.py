@@ -1,0 +1,88 @@
+"""Which tests a sample takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verifiers.recipes.base import Suite
+from verifiers.results import Sample, TestCase
+from verifiers.sampling import sampled
+
+
+def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
+    return iter(())
+
+
+def suite(name: str, count: int) -> Suite:
+    def only(parts: Sequence[str]) -> tuple[str, ...]:
+        return ("run", name, *parts)
+
+    return Suite(name, ("run", name), parse, parts=tuple(f"{number}.c" for number in range(count)), only=only)
+
+
+SUITES = [suite("execute", 500), suite("ieee", 60), suite("compile", 240)]
+
+
+def taken(suites: Sequence[Suite]) -> set[tuple[str, str]]:
+    return {(each.name, part) for each in suites for part in each.parts or ("",)}
+
+
+class TestShare:
+    @given(seed=st.integers(0, 1000))
+    def test_is_spread_and_about_the_share(self, seed: int) -> None:
+        """Each suite gives its tenth, give or take one."""
+        found = taken(sampled(SUITES, Sample(percent=10, seed=seed), ()))
+        for each in SUITES:
+            mine = [part for name, part in found if name == each.name]
+            assert abs(len(mine) - len(each.parts) / 10) <= 1
+
+    def test_same_seed_same_tests(self) -> None:
+        """In any order of the suites, and whatever else there is."""
+        one = taken(sampled(SUITES, Sample(percent=10, seed=3), ()))
+        assert one == taken(sampled(SUITES[::-1], Sample(percent=10, seed=3), ()))
+        assert one != taken(sampled(SUITES, Sample(percent=10, seed=4), ()))
+        alone = taken(sampled(SUITES[:1], Sample(percent=10, seed=3), ()))
+        assert alone == {key for key in one if key[0] == "execute"}
+
+    def test_a_larger_share_holds_the_smaller(self) -> None:
+        """Ten per cent are among the fifty."""
+        small = taken(sampled(SUITES, Sample(percent=10, seed=3), ()))
+        assert small <= taken(sampled(SUITES, Sample(percent=50, seed=3), ()))
+
+    def test_all_is_all(self) -> None:
+        """With the commands as they were."""
+        assert sampled(SUITES, Sample(percent=100), ()) == SUITES
+
+    def test_never_nothing(self) -> None:
+        """A thousandth of few is one."""
+        assert len(taken(sampled([suite("a", 5)], Sample(percent=0.001), ()))) == 1
+
+    def test_the_command_is_for_those_alone(self) -> None:
+        """And the parts say which."""
+        (narrowed,) = sampled([suite("a", 50)], Sample(percent=10, seed=1), ())
+        assert narrowed.argv == ("run", "a", *narrowed.parts)
+
+
+class TestNumber:
+    @given(count=st.integers(1, 900), seed=st.integers(0, 50))
+    def test_is_that_many(self, count: int, seed: int) -> None:
+        """Or all there are."""
+        assert len(taken(sampled(SUITES, Sample(count=count, seed=seed), ()))) == min(count, 800)
+
+
+class TestFailed:
+    def test_are_always_in(self) -> None:
+        """A case belongs to the part that its name begins with."""
+        failed = ["execute/499.c/-O2", "ieee/7.c", "execute/49"]
+        found = taken(sampled(SUITES, Sample(percent=1, seed=9), failed))
+        assert {("execute", "499.c"), ("ieee", "7.c")} <= found
+
+    def test_alone(self) -> None:
+        """--failed takes nothing else; a suite without parts as a whole."""
+        suites = [*SUITES, Suite("check", ("make", "check"), parse)]
+        found = sampled(suites, Sample(failed_only=True), ["ieee/7.c/-O0", "check/boolean"])
+        assert taken(found) == {("ieee", "7.c"), ("check", "")}
+        assert found[1].argv == ("make", "check")

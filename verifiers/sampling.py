@@ -1,0 +1,66 @@
+"""Which of a project's tests a sample takes: the same for a seed on every machine, spread over all suites."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from verifiers.results import Sample
+
+if TYPE_CHECKING:
+    from verifiers.recipes.base import Suite
+
+Key = tuple[str, str]
+"""A suite's name and a part of it; "" is the whole of one that cannot be run in parts."""
+
+
+def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) -> list[Suite]:
+    """The suites that the sample takes, those that can be run in parts narrowed to some; in their order.
+
+    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are.
+    """
+    keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
+    again = {key for each in keys.values() for key in each if any(_is_of(case, key) for case in failed)}
+    taken = again if sample.failed_only else again | _drawn(keys, sample)
+    found = []
+    for suite in suites:
+        parts = [part for name, part in keys[suite.name] if (name, part) in taken]
+        if len(parts) == len(keys[suite.name]):
+            found.append(suite)
+        elif parts and suite.only:
+            found.append(replace(suite, argv=suite.only(parts), parts=tuple(parts)))
+    return found
+
+
+def _drawn(keys: dict[str, list[Key]], sample: Sample) -> set[Key]:
+    total = sum(map(len, keys.values()))
+    if sample.count:
+        ordered = sorted((key for each in keys.values() for key in each), key=lambda key: _place(sample.seed, *key))
+        share = min(1.0, sample.count / total) if total else 0.0
+        spread = _spread(keys, share, sample.seed)
+        rest = [key for key in ordered if key not in spread]
+        return set([*(key for key in ordered if key in spread), *rest][: sample.count])
+    return _spread(keys, sample.percent / 100, sample.seed)
+
+
+def _spread(keys: dict[str, list[Key]], share: float, seed: int) -> set[Key]:
+    """Of each suite its share, rounded up or down by the suite's own luck, so that the whole comes out right."""
+    taken: set[Key] = set()
+    for name, each in keys.items():
+        count = int(share * len(each) + _place(seed, name, "the suite itself"))
+        taken.update(sorted(each, key=lambda key: _place(seed, *key))[:count])
+    return taken or {min((key for each in keys.values() for key in each), key=lambda key: _place(seed, *key))}
+
+
+def _place(seed: int, suite: str, part: str) -> float:
+    """A number in [0, 1) that is a part's own for a seed."""
+    digest = hashlib.sha256(f"{seed}\0{suite}\0{part}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / (1 << 64)
+
+
+def _is_of(case: str, key: Key) -> bool:
+    """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash."""
+    whole = f"{key[0]}/{key[1]}" if key[1] else key[0]
+    return case == whole or case.startswith(f"{whole}/")
