@@ -154,7 +154,7 @@ def compare(recipe: Recipe, source: Source, state: State, rounds: int) -> None:
     bare: dict[Step, list[tuple[float, float]]] = {}
     for _ in range(rounds):
         folder = engine.state.new_work()
-        passage = Passage(plan, engine, folder, state.logs / "benchmark", "candidate", None, None)
+        passage = Passage(plan, engine, folder, state.logs / "benchmark", "candidate", frozenset(), None)
         for step in (Step.FETCH, Step.CONFIGURE, Step.BUILD):
             framework.setdefault(step, []).append(cost(partial(check, passage, step)))
         with tempfile.TemporaryDirectory(dir="/tmp") as hand:

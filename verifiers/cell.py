@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from verifiers.compare import compare, settle
@@ -13,6 +12,7 @@ from verifiers.files import atomic_write, lock
 from verifiers.passage import Engine, Passage
 from verifiers.plan import Plan
 from verifiers.results import (
+    CaseTable,
     CellResult,
     Reason,
     RunResult,
@@ -107,10 +107,11 @@ class _Runs:
         first = compare(self.candidate, self.oracle, may_miss)
         if first.kind is not VerdictKind.FAIL:
             return first
-        suites = _suites_of(first, self.oracle)
-        again = self._go("confirm", suites or None)
-        oracle = _narrowed(self.oracle, suites) if suites else self.oracle
-        verdict = settle(first, compare(again, oracle, may_miss))
+        again = frozenset(each.name for each in first.differences)
+        second = self._go("confirm", again)
+        repeated = again | second.cases.passed.keys() | second.cases.others.keys()
+        oracle = _restricted(self.oracle, repeated) if again else self.oracle
+        verdict = settle(first, compare(second, oracle, may_miss))
         self.confirmed = verdict.kind is VerdictKind.FAIL
         return verdict
 
@@ -121,7 +122,7 @@ class _Runs:
         """
         folder = self._engine.state.new_work()
         try:
-            return Passage(self._plan, self._engine, folder, self._folder, "candidate", None, None).cannot_target
+            return Passage(self._plan, self._engine, folder, self._folder, "candidate", frozenset(), None).cannot_target
         finally:
             folder.remove()
 
@@ -136,10 +137,10 @@ class _Runs:
                 store.keep_baseline(key, result)
         return result
 
-    def _go(self, role: str, suites: frozenset[str] | None = None) -> RunResult:
+    def _go(self, role: str, cases: frozenset[str] = frozenset()) -> RunResult:
         folder = self._engine.state.new_work()
         try:
-            passage = Passage(self._plan, self._engine, folder, self._folder, role, suites, self.oracle)
+            passage = Passage(self._plan, self._engine, folder, self._folder, role, cases, self.oracle)
             result = passage.go()
         except BaseException:
             folder.remove()
@@ -151,29 +152,14 @@ class _Runs:
         return result
 
 
-def _suites_of(verdict: Verdict, oracle: RunResult) -> frozenset[str]:
-    """The suites that the differences are in; empty where that cannot be told (a recipe may rename its cases)."""
-    test = oracle.step(Step.TEST)
-    known = test.suites if test else {}
-    found = [_suite_of(each.name, known) for each in verdict.differences]
-    return frozenset(found) if all(found) else frozenset()
-
-
-def _suite_of(case: str, suites: Iterable[str]) -> str:
-    """The suite that a case is in; a suite's name may have slashes of its own."""
-    return max((each for each in suites if case.startswith(f"{each}/")), key=len, default="")
-
-
-def _narrowed(run: RunResult, suites: frozenset[str]) -> RunResult:
-    """The oracle's run with the cases of some suites alone, to hold a confirming run against."""
+def _restricted(run: RunResult, names: frozenset[str]) -> RunResult:
+    """A run with some of its cases alone, to hold a confirming run against."""
     test = run.step(Step.TEST)
     if test is None:
         return run
-    cases = test.cases.model_copy(
-        update={
-            "passed": {n: digest for n, digest in test.cases.passed.items() if _suite_of(n, test.suites) in suites},
-            "others": {n: case for n, case in test.cases.others.items() if _suite_of(n, test.suites) in suites},
-        }
+    cases = CaseTable(
+        passed={name: digest for name, digest in test.cases.passed.items() if name in names},
+        others={name: case for name, case in test.cases.others.items() if name in names},
     )
-    narrowed = test.model_copy(update={"cases": cases})
-    return run.model_copy(update={"steps": tuple(narrowed if s.step is Step.TEST else s for s in run.steps)})
+    restricted = test.model_copy(update={"cases": cases})
+    return run.model_copy(update={"steps": tuple(restricted if s.step is Step.TEST else s for s in run.steps)})

@@ -72,7 +72,7 @@ class Passage:
         folder: WorkFolder,
         logs: Path,
         role: str,
-        suites: frozenset[str] | None,
+        cases: frozenset[str],
         oracle: RunResult | None,
     ) -> None:
         self._plan, self._engine, self._role = plan, engine, role
@@ -114,7 +114,7 @@ class Passage:
             mounts=self._instrument.mounts(self._calibration),
             accommodations=plan.accommodations,
             sysroot=plan.sysroot,
-            only_suites=suites,
+            only_cases=cases,
             sample=plan.id.sample,
             failed=plan.failed,
             oracle_seconds=_needed(oracle),

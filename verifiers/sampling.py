@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from verifiers.results import Sample
+from verifiers.results import COMPLETED, Sample
 
 if TYPE_CHECKING:
     from verifiers.recipes.base import Suite
@@ -22,7 +22,7 @@ def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) ->
     ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are.
     """
     keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
-    again = {key for each in keys.values() for key in each if any(_is_of(case, key) for case in failed)}
+    again = {key for suite in suites for key in keys[suite.name] if any(_is_of(case, suite, key[1]) for case in failed)}
     taken = again if sample.failed_only else again | _drawn(keys, sample)
     found = []
     for suite in suites:
@@ -32,6 +32,11 @@ def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) ->
         elif parts and suite.only:
             found.append(replace(suite, argv=suite.only(parts), parts=tuple(parts)))
     return found
+
+
+def repeating(suites: Sequence[Suite], cases: Collection[str]) -> list[Suite]:
+    """The suites, in parts where they can be, that run these cases again; all where a case's suite cannot be told."""
+    return sampled(suites, Sample(failed_only=True), cases) or list(suites)
 
 
 def _drawn(keys: dict[str, list[Key]], sample: Sample) -> set[Key]:
@@ -60,7 +65,7 @@ def _place(seed: int, suite: str, part: str) -> float:
     return int.from_bytes(digest[:8], "big") / (1 << 64)
 
 
-def _is_of(case: str, key: Key) -> bool:
+def _is_of(case: str, suite: Suite, part: str) -> bool:
     """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash."""
-    whole = f"{key[0]}/{key[1]}" if key[1] else key[0]
-    return case == whole or case.startswith(f"{whole}/")
+    whole = part if suite.bare else f"{suite.name}/{part}".rstrip("/")
+    return case in (whole, suite.name + COMPLETED) or case.startswith(f"{whole}/")

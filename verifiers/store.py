@@ -265,16 +265,17 @@ class Store:
                 found[run][VerdictKind(verdict)] = count
         return found
 
-    def load(self, places: Iterable[Place]) -> Iterator[CellResult]:
-        """The whole results of some places, in their order, one at a time."""
+    def load(self, places: Iterable[Place]) -> Iterator[CellResult | None]:
+        """The whole results of some places, in their order, one at a time; None where another version wrote it."""
         with self._connection() as db:
             for place in places:
                 row = db.execute("SELECT result FROM cells WHERE id = ?", (place.cell_row,)).fetchone()
                 try:
                     result = CellResult.model_validate_json(row[0])
                 except (ValidationError, TypeError):
-                    continue  # written by another schema version: not comparable, not shown
-                yield result.model_copy(update={"cached": True}) if place.cached else result
+                    yield None
+                else:
+                    yield result.model_copy(update={"cached": True}) if place.cached else result
 
     def failing(self, places: Iterable[Place]) -> dict[int, dict[str, str]]:
         """By the number of a cell's row: the cases that the oracle passes and it does not -> what they came to."""
@@ -398,3 +399,11 @@ def _costs(run: RunResult | None) -> tuple[float | None, int | None, float | Non
 
 def _marks(values: Collection[object]) -> str:
     return ",".join("?" * len(values))
+
+
+def cases_of(root: Path, result: CellResult) -> CaseTable | None:
+    """The candidate's cases of a finished cell; None where the file is gone or damaged."""
+    try:
+        return read_cases(root / result.folder / CASES) if result.folder else None
+    except (OSError, EOFError, zlib.error, ValidationError):
+        return None

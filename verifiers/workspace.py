@@ -24,7 +24,7 @@ from verifiers.jobserver import Jobserver
 from verifiers.limits import Completed, Limits, Mount
 from verifiers.recipes.base import Accommodation, Patch, Recipe, Suite
 from verifiers.results import COMPLETED, CaseOutcome, CaseTable, Depth, Reason, Sample, Source, Step, TestCase, Usage
-from verifiers.sampling import sampled
+from verifiers.sampling import repeating, sampled
 from verifiers.sandbox import CELL, Sandbox
 from verifiers.sysroot import Sysroot
 
@@ -76,7 +76,7 @@ class Workspace:
     mounts: Sequence[Mount] = ()
     accommodations: tuple[Accommodation, ...] = ()
     sysroot: Sysroot | None = None  # the target's libraries beyond libc
-    only_suites: frozenset[str] | None = None  # a confirming run repeats these alone
+    only_cases: frozenset[str] = frozenset()  # a confirming run repeats these alone, where there are any
     sample: Sample | None = None
     failed: tuple[str, ...] = ()  # cases of the last run that a sample takes in any case
     oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
@@ -214,7 +214,7 @@ class Workspace:
             raise ValueError(f"two suites are named {twice[0]}")
         if self.sample:
             suites = sampled(suites, self.sample, self.failed)
-        wanted = [each for each in suites if self.only_suites is None or each.name in self.only_suites]
+        wanted = repeating(suites, self.only_cases) if self.only_cases else list(suites)
         with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:  # the jobserver says how many at once
             for table in pool.map(self._run_suite, wanted):
                 known = self.cases.passed.keys() | self.cases.others.keys()
@@ -314,7 +314,7 @@ def collect(
     passed: dict[str, str] = {}
     others: dict[str, TestCase] = {}
     seen: dict[str, int] = {}
-    prefix = suite.name + "/"
+    prefix = "" if suite.bare else suite.name + "/"
     for case in suite.parse(lines):
         name = canonical(prefix + case.name)
         times = seen.get(name, 0) + 1

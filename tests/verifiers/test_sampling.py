@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from verifiers.recipes.base import Suite
 from verifiers.results import Sample, TestCase
-from verifiers.sampling import sampled
+from verifiers.sampling import repeating, sampled
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
@@ -86,3 +87,20 @@ class TestFailed:
         found = sampled(suites, Sample(failed_only=True), ["ieee/7.c/-O0", "check/boolean"])
         assert taken(found) == {("ieee", "7.c"), ("check", "")}
         assert found[1].argv == ("make", "check")
+
+
+class TestRepeating:
+    def test_parts_of_the_cases(self) -> None:
+        """What a confirming run repeats; a suite that did not complete is repeated whole."""
+        found = repeating(SUITES, ["ieee/7.c/-O0", "compile/completed"])
+        assert [(each.name, len(each.parts)) for each in found] == [("ieee", 1), ("compile", 240)]
+
+    def test_bare_names(self) -> None:
+        """A group's own name is no part of its cases' names."""
+        groups = [replace(suite("group-1", 0), parts=("execute/a.c", "execute/b.c"), bare=True), *SUITES]
+        found = repeating(groups, ["execute/b.c/-O2"])
+        assert [(each.name, each.parts) for each in found] == [("group-1", ("execute/b.c",))]
+
+    def test_unknown_cases_repeat_all(self) -> None:
+        """A recipe may rename its cases so that nobody can tell."""
+        assert repeating(SUITES, ["renamed"]) == SUITES

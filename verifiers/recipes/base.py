@@ -36,6 +36,7 @@ class Suite:
     seconds: float = 600.0
     parts: tuple[str, ...] = ()
     only: Callable[[Sequence[str]], tuple[str, ...]] | None = None
+    bare: bool = False
 
 
 @dataclass(frozen=True)
