@@ -111,12 +111,18 @@ def _speedtest(work: Workspace) -> Suite:
 
 def _tcl(work: Workspace, script: str) -> Suite:
     argv = (f"{work.build}/testfixture", f"{work.src}/test/{script}.test")
-    return Suite(script, argv, tcl.parse, seconds=1800.0)
+    return Suite(script, argv, tcl.parse, env=_tcl_environment(work), seconds=1800.0)
 
 
 def _permutation(work: Workspace, name: str) -> Suite:
     argv = (f"{work.build}/testfixture", f"{work.src}/test/permutations.test", name)
-    return Suite(name, argv, tcl.parse, cwd=f"{work.build}/{name}", seconds=1800.0)
+    environment = _tcl_environment(work)
+    return Suite(name, argv, tcl.parse, cwd=f"{work.build}/{name}", env=environment, seconds=1800.0)
+
+
+def _tcl_environment(work: Workspace) -> dict[str, str]:
+    """Where a target's Tcl finds its scripts: it has the host's path built in, and they must be of its own version."""
+    return {"TCL_LIBRARY": f"{work.libraries}/usr/share/tcltk/tcl8.6"} if work.libraries else {}
 
 
 @hookimpl
