@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
-import uuid
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -140,10 +139,13 @@ class Store:
 
     def begin(self, request: str) -> str:
         """Record that a run starts and what was asked, as JSON; returns its id, which sorts by time."""
-        run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-        with self._connection() as db:
-            db.execute("INSERT INTO runs VALUES(?, ?, NULL, ?)", (run, now(), request))
-        return run
+        while True:
+            clock = datetime.now(UTC)
+            run = f"{clock:%Y%m%d-%H%M%S}-{clock.microsecond * 65536 // 1_000_000:04x}"
+            with self._connection() as db:
+                done = db.execute("INSERT OR IGNORE INTO runs VALUES(?, ?, NULL, ?)", (run, now(), request))
+                if done.rowcount:
+                    return run
 
     def finish(self, run: str) -> None:
         """Record that a run reached its end."""

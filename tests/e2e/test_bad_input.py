@@ -298,7 +298,8 @@ class TestInterruption:
         """A cell that was finished with another compiler is run again."""
         verify.changes = self.SLOW["build"]
         cc = verify.compiler('exec gcc "$@"')
-        process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", cc, "--cc", "clang")
+        asked = ("--project", "tally", "--plugin", str(verify.plugin()), "--cc", cc, "--cc", "clang", "--jobs", "1")
+        process = verify.start(*asked)
         wait_for(verify.folder / "state" / "logs", "*/*clang*/candidate-build.log")
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)

@@ -13,7 +13,7 @@ from verifiers.errors import CcverifyError
 
 def application() -> typer.Typer:
     """The command with all of its subcommands."""
-    from verifiers.cli import doctor, listing, run, show
+    from verifiers.cli import compare, doctor, listing, report, run, show
 
     app = typer.Typer(
         name="verify",
@@ -26,6 +26,8 @@ def application() -> typer.Typer:
     app.command("list")(listing.listing)
     app.command("doctor")(doctor.doctor)
     app.command("show")(show.show)
+    app.command("compare")(compare.compare)
+    app.command("report")(report.report)
     return app
 
 
