@@ -21,7 +21,7 @@ from verifiers.results import (
     VerdictKind,
 )
 from verifiers.state import now
-from verifiers.store import CASES, write_cases
+from verifiers.store import CASES, FAILURES, write_cases, write_failures
 
 _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
@@ -74,6 +74,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     )
     if candidate:
         write_cases(folder / CASES, candidate.cases)
+    write_failures(folder / FAILURES, verdict.differences, engine.state.relative(folder))
     atomic_write(folder / "cell.json", result.model_dump_json(indent=1).encode())
     engine.manager.cell_finished(result)
     return result

@@ -20,6 +20,7 @@ from verifiers.results import (
     CaseTable,
     CellId,
     CellResult,
+    Difference,
     Reason,
     RunResult,
     Step,
@@ -114,6 +115,10 @@ class Place:
     differ: int  # number of cases that the oracle passes and the candidate does not
     candidate: Costs
     oracle: Costs
+
+
+FAILURES = "failures.log"
+"""Name of the file in a cell's folder with one line for each case that the oracle passes and the candidate does not."""
 
 
 class NewerHistory(InfrastructureError):
@@ -409,3 +414,11 @@ def cases_of(root: Path, result: CellResult) -> CaseTable | None:
         return read_cases(root / result.folder / CASES) if result.folder else None
     except (OSError, EOFError, zlib.error, ValidationError):
         return None
+
+
+def write_failures(path: Path, differences: Sequence[Difference], log: str) -> None:
+    """Keep the failing cases, a line each for grep: FAIL, outcome, case, message, the folder with the logs."""
+    if not differences:
+        return
+    rows = [f"FAIL {each.candidate} {each.name}: {' '.join(each.message.split())} log: {log}" for each in differences]
+    atomic_write(path, "".join(f"{row}\n" for row in rows).encode("utf-8", "backslashreplace"))

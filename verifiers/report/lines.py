@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 from verifiers import hookimpl
+from verifiers.report import alike
 from verifiers.report.wording import duration, headline, line
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, StepResult
+from verifiers.store import FAILURES
 
 
 class Lines:
@@ -27,8 +29,10 @@ class Lines:
 
     @hookimpl
     def ccverify_cell_finished(self, result: CellResult) -> None:
-        """The cell's line."""
+        """The cell's line, and below a red one's its failing cases by what they have in common."""
         print(line(result, self._state), flush=True)
+        for each in alike.lines(result.verdict.differences, f"{self._state}{result.folder}/{FAILURES}"):
+            print(each, flush=True)
 
     @hookimpl
     def ccverify_matrix_finished(self, result: MatrixResult) -> None:

@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from verifiers import hookimpl
+from verifiers.report import alike
 from verifiers.report.wording import LABEL, duration, headline, line
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult, VerdictKind
+from verifiers.store import FAILURES
 
 _STYLE = {
     VerdictKind.PASS: "green",
@@ -83,6 +85,8 @@ class LiveView:
         text = Text(line(result, self._state))
         text.stylize(_STYLE[result.verdict.kind], 0, len(LABEL[result.verdict.kind]))
         self._console.print(text, soft_wrap=True)
+        for each in alike.lines(result.verdict.differences, f"{self._state}{result.folder}/{FAILURES}"):
+            self._console.print(Text(each), soft_wrap=True)
 
     @hookimpl
     def ccverify_matrix_finished(self, result: MatrixResult) -> None:
