@@ -9,6 +9,7 @@ from pathlib import Path
 from compiler.arches import Arch
 from compiler.probe import KEEP, SECONDS, TOOK_TOO_LONG, Runner
 from verifiers.emulation import Foreign, foreign
+from verifiers.ldcache import own_libraries
 from verifiers.limits import Limits, Mount
 from verifiers.process import SandboxFailed
 from verifiers.results import Reason
@@ -64,7 +65,7 @@ def ways_to_run(state: State, sandbox: str) -> Callable[[Arch], Foreign]:
     def find(target: Arch) -> Foreign:
         with one:
             if target.name not in known:
-                known[target.name] = foreign(target, sandbox, runs)
+                known[target.name] = foreign(target, sandbox, runs, own_libraries(state.cache))
             return known[target.name]
 
     return find

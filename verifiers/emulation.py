@@ -40,6 +40,7 @@ class Foreign:
     links: Mapping[str, str] = field(default_factory=dict)
     binfmt: str = ""
     wrapper: tuple[str, ...] = ()
+    libraries: Path | None = None  # to stand for /etc/ld.so.cache
 
     @property
     def how(self) -> str:
@@ -51,8 +52,13 @@ NATIVE: Final = Foreign()
 """This machine's own programs."""
 
 
-def foreign(arch: Arch, sandbox: str, runs: Callable[[Foreign, Sequence[str]], bool]) -> Foreign:
-    """The first way that works; ``runs`` tries a command in a sandbox made so. Raises CannotRun."""
+def foreign(
+    arch: Arch, sandbox: str, runs: Callable[[Foreign, Sequence[str]], bool], listed: Path | None = None
+) -> Foreign:
+    """The first way that works; ``runs`` tries a command in a sandbox made so. Raises CannotRun.
+
+    ``listed`` is a list of libraries with none of the arch's in it (ldcache.py).
+    """
     if arch.native:
         return NATIVE
     libraries = f"{arch.sysroot}/lib"
@@ -62,9 +68,9 @@ def foreign(arch: Arch, sandbox: str, runs: Callable[[Foreign, Sequence[str]], b
     direct = (loader, "--version")
     if sandbox != "none":
         links = {arch.loader: loader, f"/lib/{arch.multiarch}": libraries}
-        ways.append((Foreign(links), direct))
+        ways.append((Foreign(links, libraries=listed), direct))
         if emulator:
-            ways.append((Foreign(links, registration(arch, emulator)), direct))
+            ways.append((Foreign(links, registration(arch, emulator), libraries=listed), direct))
     elif os.path.exists(arch.loader):
         ways.append((NATIVE, direct))
     if not arch.needs_emulator:

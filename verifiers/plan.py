@@ -25,6 +25,7 @@ _DECIDING = (
     "evidence.py",
     "guard.c",
     "instrument.py",
+    "ldcache.py",
     "passage.py",
     "process.py",
     "recipes",

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
-from verifiers import guard, process
+from verifiers import guard, ldcache, process
 from verifiers.cgroup import Group
 from verifiers.emulation import NATIVE, Foreign
 from verifiers.errors import InfrastructureError, UsageError
@@ -276,6 +276,8 @@ class Bubblewrap(_Base):
             options += ["--bind", str(self.work / "tmp"), folder]
         for path, fd in files.items():
             options += ["--perms", "0444", "--ro-bind-data", str(fd), path]
+        if listed := self._foreign.libraries:
+            options += ["--ro-bind", str(listed), ldcache.PLACE]
         for folder in _parents(mounts):
             options += ["--perms", "0755", "--dir", folder]
         for mount in mounts:

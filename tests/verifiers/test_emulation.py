@@ -12,6 +12,7 @@ import pytest
 
 from compiler.arches import arch
 from verifiers.emulation import NATIVE, CannotRun, Foreign, foreign, registration, wrap
+from verifiers.ldcache import own_libraries
 from verifiers.limits import Limits
 from verifiers.process import SandboxFailed
 from verifiers.sandbox import sandbox_for
@@ -75,6 +76,16 @@ class TestForeign:
         assert attempt(way, ["sh", "-c", f"{work}/hello {work}/hello"]), attempt.said
         size = arch(name).bits // 8
         assert attempt.said.decode() == f"{work}/hello {size} {work}/hello\ninner name {size} -\n"
+
+    @pytest.mark.parametrize("name", CROSS)
+    def test_libraries_are_of_one_build(self, name: str, attempt: Try) -> None:
+        """Also where the machine has a libc for that arch of its own: with another loader's, programs hang."""
+        way = foreign(arch(name), "bubblewrap", attempt, own_libraries(attempt.folder / "cache"))
+        work = Path(sandbox_for("bubblewrap", attempt.folder / "cell").inside)
+        build(name, attempt.folder / "cell")
+        assert attempt(way, [f"{arch(name).sysroot}/lib/{Path(arch(name).loader).name}", "--list", f"{work}/hello"])
+        found = re.findall(r"libc\.so\.6 => (\S+)", attempt.said.decode())
+        assert found == [f"/lib/{arch(name).multiarch}/libc.so.6"]
 
     def test_nothing_is_left_on_the_host(self, attempt: Try) -> None:
         """The registration is known inside the run and nowhere else."""
