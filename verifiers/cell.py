@@ -30,6 +30,7 @@ def run_cell(plan: Plan, engine: Engine) -> CellResult:
     """Bring one cell to its verdict and keep it. Never raises for what goes wrong inside a cell."""
     if not engine.fresh and (known := engine.store.trusted(plan.fingerprint)):
         known = known.model_copy(update={"cached": True})
+        engine.store.reuse(engine.run, known)
         engine.manager.cell_finished(known)
         return known
     result = _run(plan, engine)
