@@ -1,0 +1,90 @@
+"""Which tests use more than standard C, and what: the labels of a test.
+
+``labels.toml`` is the table of the labels, each with a rule and its reason. The rules are lexical and find the use of a
+feature, not the need of it. ``labels_of`` answers for the pinned tests from ``labelled.txt``, which
+``python -m plugins.gcc_torture.labels FOLDER`` writes from the folder ``gcc.c-torture`` of the source.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from plugins.gcc_torture.scan import scan
+from verifiers.results import Depth
+
+_TABLE: Final = Path(__file__).with_suffix(".toml")
+_LABELLED: Final = Path(__file__).with_name("labelled.txt")
+_COMMENTS: Final = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
+
+
+class Rules:
+    """The table, read."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, str]]) -> None:
+        self.table = table
+        self._patterns = {
+            (label, kind): re.compile(rule[kind], re.MULTILINE)
+            for label, rule in table.items()
+            for kind in ("pattern", "option", "name")
+            if kind in rule
+        }
+
+    def labels(self, name: str, source: str, options: Sequence[str]) -> list[str]:
+        """The labels of a test with that name, source and options, sorted."""
+        code = bare(source)
+        against = {"pattern": [code], "option": options, "name": [name]}
+        found = {
+            label
+            for (label, kind), pattern in self._patterns.items()
+            if any(pattern.search(each) for each in against[kind])
+        }
+        scanned = scan(code)
+        found |= {label for label, rule in self.table.items() if rule.get("scan") in scanned}
+        return sorted(found)
+
+
+@cache
+def rules() -> Rules:
+    """The table that stands beside this file."""
+    return Rules(tomllib.loads(_TABLE.read_text(encoding="utf-8")))
+
+
+def labels_of(case: str) -> frozenset[str]:
+    """The labels of a case of the pinned source, such as ``execute/20000112-1.c/-O2``; empty for standard C."""
+    test = case if case.endswith(".c") else case.rpartition("/")[0]
+    return frozenset(_labelled().get(test, ()))
+
+
+@cache
+def _labelled() -> dict[str, list[str]]:
+    lines = _LABELLED.read_text(encoding="utf-8").splitlines() if _LABELLED.exists() else []
+    return {test: labels for test, *labels in map(str.split, lines)}
+
+
+def bare(source: str) -> str:
+    """C source without comments, and with empty strings and character constants."""
+    text = source.replace("\\\n", " ")
+    return _COMMENTS.sub(lambda match: " " if match[0][0] == "/" else match[0][0] * 2, text)
+
+
+def labelled(root: Path) -> str:
+    """The text of ``labelled.txt`` for the tests below ``root``: a line each, those of standard C left out."""
+    from plugins.gcc_torture.plan import groups  # which asks us in turn
+
+    entries = [entry for group in groups(root, "x86_64", Depth.FULL).values() for entry in group]
+    lines = []
+    for entry in sorted(entries, key=lambda entry: str(entry["name"])):
+        source = (root / entry["name"]).read_text("latin-1")
+        if found := rules().labels(entry["name"], source, entry["flags"]):
+            lines.append(f"{entry['name']} {' '.join(found)}\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    _LABELLED.write_text(labelled(Path(sys.argv[1])), encoding="utf-8")

@@ -1,0 +1,280 @@
+"""Runs one group of torture tests inside the sandbox: ``python3 -I -S runner.py GROUP.json [TEST …]``.
+
+A program of its own: the standard library only, no threads, no shell, and for each test two processes, the compiler and
+the test's program. It prints a line a case, as soon as the test is done (TABs between)::
+
+    OUTCOME  name/level  digest of the program's output  CPU seconds  message
+
+and at the end ``END  number of cases``. Messages begin with a word: rejects-valid, bad-flag, undefined-symbol,
+link-error, compiler-crash, compiler-timeout, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import resource
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # not at run time: typing takes as long to import as all the rest
+    from collections.abc import Mapping
+    from typing import Any
+
+_CRASH = re.compile(
+    rb"internal compiler error|Segmentation fault|PLEASE submit|Assertion .*failed|LLVM ERROR|panicked at|core dumped"
+)
+_BAD_FLAG = re.compile(rb"unrecognized (?:command|argument)|unknown argument|(?:invalid|unsupported|unknown) option")
+_UNDEFINED = re.compile(rb"undefined reference|undefined symbol")
+_LINKER = re.compile(rb"(?:^|/)(?:ld|collect2|ld\.lld)(?:: | returned)|linker command failed")
+_ERROR = re.compile(rb"(?i)\berror\b|undefined |cannot |not (?:supported|implemented)|unrecognized|invalid")
+_GRACE = 3.0  # seconds between SIGTERM, which the driver passes on, and SIGKILL
+_KEPT = 1 << 16  # bytes of messages that are searched
+
+
+class Runner:
+    """The folder that the tests are compiled and run in, and the file that takes their output."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+        self.cc: str = plan["cc"]
+        self.root: bytes = plan["root"].encode()
+        self.output = os.memfd_create("output", 0)
+        self.actions = [(os.POSIX_SPAWN_DUP2, self.output, 1), (os.POSIX_SPAWN_DUP2, self.output, 2)]
+        self.environment = dict(os.environ)
+        self.bare = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C"}
+        self.pid = 0
+        self.stage = 0
+        self.gently = False
+        self.hard: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {}
+        for name, value in plan["limits"].items():
+            which = getattr(resource, "RLIMIT_" + name)
+            soft, hard = resource.getrlimit(which)
+            value = min(value, hard) if hard != resource.RLIM_INFINITY else value
+            self.hard[which] = ((value, hard), (soft, hard))
+        signal.signal(signal.SIGALRM, self.alarm)
+
+    def alarm(self, *_: object) -> None:
+        """Time is up: ask the driver to end its compiler, then kill. A test's program is killed at once."""
+        self.stage += 1
+        with contextlib.suppress(ProcessLookupError):
+            if self.stage == 1 and self.gently:
+                os.kill(self.pid, signal.SIGTERM)
+                signal.setitimer(signal.ITIMER_REAL, _GRACE)
+            else:
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def run(
+        self, argv: list[str], environment: Mapping[str, str], seconds: float, gently: bool
+    ) -> tuple[int, float, bool]:
+        """Run one command. Returns its wait status, the CPU seconds it took, and whether its time was up."""
+        self.stage, self.gently = 0, gently
+        self.pid = os.posix_spawn(
+            argv[0],
+            argv,
+            environment,
+            file_actions=self.actions,
+            setpgroup=0,
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+        )
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        _, status, usage = os.wait4(self.pid, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)  # what it left behind
+        return status, usage.ru_utime + usage.ru_stime, self.stage > 0
+
+    def taken(self) -> bytes:
+        """What was written since the last call, and how much."""
+        size = os.fstat(self.output).st_size
+        if not size:
+            return b""
+        data = os.pread(self.output, size, 0)
+        os.ftruncate(self.output, 0)
+        os.lseek(self.output, 0, os.SEEK_SET)
+        return data
+
+    def compile(self, test: dict[str, Any], level: str) -> tuple[str, str]:
+        """Compile one test. Returns (outcome, message), PASS where its file is there."""
+        do = test["do"]
+        made = {"run": "a.out", "compile": "a.s"}.get(do, "a.o")
+        argv = [self.cc, level, *test["flags"]]
+        argv += {"run": (), "compile": ("-S",)}.get(do, ("-c",))
+        argv += ["-o", made, *test["sources"]]
+        if do == "run":
+            argv.append("-lm")
+        status, _, late = self.run(argv, self.environment, self.plan["compile_seconds"] * test["factor"], True)
+        said = self.taken().replace(self.root, b"")
+        code = os.waitstatus_to_exitcode(status)
+        if late or code == self.plan["compiler_timeout"]:
+            return "TIMEOUT", "compiler-timeout: " + first_line(said)
+        if code < 0 or code >= 128 or (code and _CRASH.search(said)):
+            number = -code if code < 0 else code - 128
+            how = "died of " + signal_name(number) if code < 0 or code >= 128 else f"exit status {code}"
+            telling = telling_line(said, _CRASH)
+            return "CRASH", "compiler-crash: " + how + (": " + telling if telling else "")
+        if do == "reject":
+            return ("PASS", "") if code else ("FAIL", "accepts-invalid: the compiler must reject it")
+        if code:
+            return "FAIL", why_rejected(said, code)
+        try:
+            if os.stat(made).st_size:
+                return "PASS", ""
+        except FileNotFoundError:
+            pass
+        return "FAIL", "false-success: exit 0, but it did not write its output"
+
+    def execute(self, test: dict[str, Any]) -> tuple[str, str, float, str]:
+        """Run the program just made. Returns (outcome, digest, CPU seconds, message)."""
+        seconds = self.plan["wall_seconds"] * test["factor"]
+        for which, (ours, _) in self.hard.items():
+            resource.setrlimit(which, ours)
+        try:
+            status, cpu, late = self.run([*self.plan["starter"], "./a.out"], self.bare, seconds, False)
+        except OSError as error:
+            return "FAIL", "", 0.0, "wrong-result: the program cannot be started: " + str(error.strerror)
+        finally:
+            for which, (_, theirs) in self.hard.items():
+                resource.setrlimit(which, theirs)
+        said = self.taken()
+        digest = hashlib.blake2b(said, digest_size=8).hexdigest() if said else "-"
+        code = os.waitstatus_to_exitcode(status)
+        if late or code == -signal.SIGXCPU:
+            return "TIMEOUT", digest, cpu, f"test-timeout: it took longer than {seconds if late else self.cpu:g} s"
+        if code == -signal.SIGABRT:
+            return "FAIL", digest, cpu, "wrong-result: it called abort()" + after(said)
+        if code < 0:
+            return "CRASH", digest, cpu, "test-crash: it died of " + signal_name(-code) + after(said)
+        if code:
+            return "FAIL", digest, cpu, f"wrong-result: exit status {code}" + after(said)
+        return "PASS", digest, cpu, ""
+
+    @property
+    def cpu(self) -> int:
+        """The CPU seconds that a program may take."""
+        return int(self.plan["limits"]["CPU"])
+
+    def case(self, test: dict[str, Any], level: str, skip: str) -> bytes:
+        """One test at one level, as its line."""
+        name = test["name"] + "/" + level
+        if skip:
+            return line("SKIP", name, "-", 0.0, skip)
+        digest, cpu = "-", 0.0
+        outcome, message = self.compile(test, level)
+        if outcome == "PASS" and test["do"] == "run":
+            outcome, digest, cpu, message = self.execute(test)
+        if outcome != "PASS" and test["labels"]:
+            message += " [" + ", ".join(test["labels"]) + "]"
+        clear()
+        return line(outcome, name, digest, cpu, message)
+
+    def canary(self) -> bytes:
+        """A compiler whose programs end well whatever they do would pass every test; b"" where this one's do not."""
+        test = {"do": "run", "flags": ["-w"], "sources": [self.plan["canary"]], "factor": 1.0}
+        outcome, _ = self.compile(test, "-O0")
+        if outcome == "PASS":
+            outcome, digest, cpu, message = self.execute(test)
+            clear()
+            if message != "wrong-result: it called abort()":
+                message = "wrong-result: a program that must call abort() did not: " + (message or "exit status 0")
+                return line("FAIL", self.plan["name"] + "/canary", digest, cpu, message)
+        return b""
+
+    def all(self) -> None:
+        """All tests of the group, and before them one program that must fail, told of only where it does not."""
+        told = self.canary()
+        write(told)
+        count = int(bool(told))
+        for test in self.plan["tests"]:
+            lines = [self.case(test, level, skip) for level, skip in test["levels"].items()]
+            count += len(lines)
+            write(b"".join(lines))
+        write(b"END\t%d\n" % count)
+
+
+def write(data: bytes) -> None:
+    """All of it to stdout, unbuffered: who is killed later has said this."""
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def line(outcome: str, name: str, digest: str, cpu: float, message: str) -> bytes:
+    """One case's line."""
+    text = f"{outcome}\t{name}\t{digest}\t{cpu:.3f}\t{message}"
+    return " ".join(text.split("\n")).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def clear() -> None:
+    """Empty the folder: no file of one test is there for the next."""
+    for entry in os.scandir("."):
+        if entry.is_dir(follow_symlinks=False):
+            import shutil
+
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+def why_rejected(said: bytes, code: int) -> str:
+    """The message of a compiler that failed."""
+    for word, pattern in (("bad-flag", _BAD_FLAG), ("undefined-symbol", _UNDEFINED)):
+        found = telling_line(said, pattern)
+        if found:
+            return word + ": " + found
+    telling = telling_line(said, _ERROR) or first_line(said) or f"exit status {code} without a message"
+    return ("link-error: " if _LINKER.search(telling.encode()) else "rejects-valid: ") + telling
+
+
+def telling_line(said: bytes, pattern: re.Pattern[bytes]) -> str:
+    """The first line that matches, as text."""
+    for each in said[:_KEPT].splitlines():
+        if pattern.search(each):
+            return text_of(each)
+    return ""
+
+
+def first_line(said: bytes) -> str:
+    """The first line that is not blank, as text."""
+    return next((text_of(each) for each in said[:_KEPT].splitlines() if each.strip()), "")
+
+
+def after(said: bytes) -> str:
+    """The last line that a failed program printed, as the end of a message."""
+    lines = [each for each in said[-_KEPT:].splitlines() if each.strip()]
+    return " after printing " + text_of(lines[-1]) if lines else ""
+
+
+def text_of(data: bytes) -> str:
+    """A line as text without TABs, at most 200 characters."""
+    return " ".join(data[:400].decode("utf-8", "backslashreplace").split())[:200]
+
+
+def signal_name(number: int) -> str:
+    """SIGSEGV for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def main() -> None:
+    """Read the plan and run it."""
+    with open(sys.argv[1], "rb") as file:
+        plan = json.load(file)
+    os.closerange(3, 256)  # the jobserver's pipe is not for tests
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    os.makedirs(plan["folder"], exist_ok=True)
+    os.chdir(plan["folder"])
+    clear()
+    wanted = frozenset(sys.argv[2:])
+    if wanted:
+        plan["tests"] = [test for test in plan["tests"] if test["name"] in wanted]
+    Runner(plan).all()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+-- Known answers: arrays, ranges, enumerations, composite types.
+SELECT array[1, 2, 3] || 4, array[[1, 2], [3, 4]], ('{1,2,3,4}'::int[])[2:3], (array[1, 2, 3])[5], '[0:2]={1,2,3}'::int[], array_dims('[2:4]={1,2,3}'::int[]), array_fill(7, array[2, 2]);
+SELECT array[1, 2] @> array[2], array[1, 2] && array[3], 3 = ANY (array[1, 2, 3]), 3 > ALL (array[1, 2]), array[1, 2] < array[1, 3], array_position(array['a', 'b'], 'b'), array_remove(array[1, 2, 1], 1), array_replace(array[1, 2], 2, 9);
+SELECT '{{1,2},{3}}'::int[];
+SELECT '{"a b",NULL,"c\"d"}'::text[], cardinality('{{1,2},{3,4}}'::int[]), array_length('{{1,2},{3,4}}'::int[], 1), array(SELECT i * i FROM generate_series(1, 5) i), trim_array(array[1, 2, 3], 1);
+SELECT a, o FROM unnest(array['x', 'y', NULL]) WITH ORDINALITY u(a, o);
+SELECT array_agg(i ORDER BY i DESC) FILTER (WHERE i % 3 = 0), array_agg(array[i, i * 2]) FROM generate_series(1, 9) i;
+UPDATE pg_temp.nothing SET x = 1;
+CREATE TEMP TABLE arr (a int[], t text[]);
+INSERT INTO arr VALUES ('{1,2,3}', '{a,b}'), ('{}', NULL);
+UPDATE arr SET a[5] = 50, t[1:2] = '{X,Y}' WHERE a[1] = 1;
+SELECT * FROM arr;
+SELECT int4range(1, 10) * int4range(5, 15), int4range(1, 5) @> 5, numrange(1.5, 2.5, '[]') && numrange(2.5, 3), '[1,5]'::int4range, int8range(1, 5) -|- int8range(5, 9), upper_inf(int4range(3, NULL)), isempty('(3,4)'::int4range);
+SELECT '{[1,3),[2,6),[8,9)}'::int4multirange, '{[1,10)}'::int4multirange - '{[3,5)}'::int4multirange, range_agg(r), range_merge('[1,2)'::int4range, '[7,8)') FROM (VALUES (int4range(1, 3)), (int4range(3, 5)), (int4range(9, 11))) v(r);
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+SELECT 'sad'::mood < 'happy', enum_range('ok'::mood, NULL), max(m) FROM unnest(enum_range(NULL::mood)) m;
+SELECT 'angry'::mood;
+CREATE TYPE pair AS (x int, y text);
+SELECT (1, 'a')::pair, ((1, 'a')::pair).y, row(1, 2) < row(1, 3), row(1, NULL) IS NULL, '(7,"q""z")'::pair;
+SELECT box '(2,2),(0,0)' && box '(1,1),(3,3)', point '(3,4)' <-> point '(0,0)', area(box '(0,0),(2,3)'), circle '<(0,0),2>' @> point '(1,1)', polygon '((0,0),(4,0),(4,3))' @> point '(3,1)', center(box '(0,0),(2,4)'), lseg '[(0,0),(2,2)]' # lseg '[(0,2),(2,0)]', path '((0,0),(3,4))' + point '(1,1)';
+SELECT '192.168.1.5/24'::inet, network('192.168.1.5/24'), '10.0.0.0/8'::cidr >> '10.1.2.3', '::ffff:1.2.3.4'::inet, '2001:db8::1'::inet & inet '2001:db8::ff', inet '10.0.0.1' + 256, '08:00:2b:01:02:03'::macaddr, broadcast('10.1.2.3/16'), masklen('::1/64');

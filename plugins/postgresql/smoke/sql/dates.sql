@@ -1,0 +1,20 @@
+-- Known answers: the proleptic Gregorian calendar and the time zone data of the source tree.
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
+SET timezone = 'UTC';
+SELECT date '2000-02-29' + 365, date '1900-02-28' + 1, date '2000-03-01' - date '1970-01-01', '0044-03-15 BC'::date, date '4713-11-24 BC' AS julian_zero, date '5874897-12-31';
+SELECT date '2001-02-29';
+SELECT '2024-02-30 12:00'::timestamp;
+SELECT to_char(date '2000-01-01', 'J'), extract(doy FROM date '2024-12-31'), extract(week FROM date '2021-01-03'), extract(isoyear FROM date '2021-01-03'), extract(dow FROM date '1969-07-20'), extract(epoch FROM timestamptz '2001-09-09 01:46:40+00'), to_char(date '2024-02-29', 'Day, DDth FMMonth YYYY, Q, IYYY-IW');
+SELECT timestamp '2024-01-31' + interval '1 month', timestamp '2024-03-31' - interval '1 month', timestamp '2024-02-29' + interval '1 year', age(timestamp '2024-03-01', timestamp '2023-01-31'), interval '1 year 2 mons 3 days 04:05:06.789' * 1.5, justify_interval('35 days 25:00');
+SELECT timestamptz '2024-03-10 01:59:59 America/New_York' + interval '1 second', timestamptz '2024-07-01 12:00 Europe/Berlin', timestamp '2024-01-01 00:00' AT TIME ZONE 'Asia/Kolkata', timestamptz '2024-01-01 00:00Z' AT TIME ZONE 'Australia/Sydney', timestamptz '1900-01-01 00:00 Europe/Paris';
+SET timezone = 'America/Los_Angeles';
+SELECT timestamptz '2024-11-03 08:30Z', timestamptz '2024-11-03 09:30Z', timestamptz '2024-03-10 10:00Z', timestamptz '1883-11-18 12:00', timestamptz '2050-07-04 00:00Z';
+SET timezone = 'UTC';
+SELECT date_trunc('week', timestamp '2024-02-29 13:45:06.789'), date_trunc('quarter', timestamp '2024-08-15'), date_trunc('century', timestamp '2000-12-31'), date_bin('15 minutes', timestamp '2020-02-11 15:44:17', timestamp '2001-01-01'), extract(microseconds FROM time '17:12:28.5'), date_part('julian', timestamp '2000-01-01 12:00');
+SELECT time '23:59:59.999999' + interval '1 microsecond', time '04:05:06' - time '05:06:07', timetz '12:00+02' = timetz '10:00Z', make_interval(days => 10, secs => -1.5), make_date(2024, 2, 29), make_timestamptz(2024, 1, 1, 0, 0, 0.5, 'UTC');
+SELECT interval '1-2', interval 'P1Y2M3DT4H5M6.7S', interval '1.5 months', interval '-1 day +02:03', interval '1 month' > interval '29 days', extract(epoch FROM interval '1 year'), interval '2 hours' / 7;
+SELECT to_timestamp('05 Dec 2000 13:45', 'DD Mon YYYY HH24:MI'), to_date('2000-366', 'YYYY-DDD'), to_timestamp(1e9), 'epoch'::timestamptz, 'infinity'::date > '2024-01-01', to_char(timestamp '2024-01-01 00:05:09.012', 'HH12:MI:SS.MS AM TZ');
+SELECT count(*), min(d), max(d), sum(extract(day FROM d)), count(*) FILTER (WHERE extract(dow FROM d) = 5 AND extract(day FROM d) = 13) AS friday_13 FROM generate_series(timestamp '1600-01-01', '1999-12-31', '1 day') d;
+SELECT count(DISTINCT (timestamptz 'epoch' + i * interval '1 day') AT TIME ZONE 'Europe/London' - (timestamptz 'epoch' + i * interval '1 day') AT TIME ZONE 'UTC') AS offsets, count(*) FILTER (WHERE ((timestamptz 'epoch' + i * interval '1 day') AT TIME ZONE 'Europe/London')::time <> '00:00') AS summer_days FROM generate_series(730, 10956) i;
+SELECT (timestamp '2000-01-01', interval '2 days') OVERLAPS (timestamp '2000-01-02', interval '1 day'), tsrange('2020-01-01', '2020-02-01') @> timestamp '2020-01-31 23:59', daterange('2020-01-01', '2020-01-10', '[]');

@@ -1,0 +1,20 @@
+-- Known answers: IEEE 754. No transcendental result is printed in full: the last digit is the C library's affair.
+SELECT 0.1::float8, 0.1::float8 + 0.2::float8, 1e23::float8, 5e-324::float8, 1.7976931348623157e308::float8, 0.1::float4, 16777217::float4;
+SELECT 9007199254740993::float8::int8, (2::float8 ^ 53 + 1)::int8, 4.35::float8 * 100, 1::float8 / 3, 1::float4 / 3;
+SELECT '1e400'::float8;
+SELECT '1e-400'::float8;
+SELECT 1e308::float8 * 10;
+SELECT 1e-300::float8 * 1e-300::float8;
+SELECT 1::float8 / 0;
+SELECT 'NaN'::float8 = 'NaN'::float8, 'NaN'::float8 > 'Infinity'::float8, 'Infinity'::float8 - 'Infinity'::float8, '-0'::float8, -'-0'::float8;
+SELECT 1e10::float8::int4;
+SELECT 2147483647.4::float8::int4, (-2147483648.4)::float8::int4, 0.5::float8::int4, 1.5::float8::int4, 32767.4::float4::int2;
+SELECT sqrt(2::float8), round(cbrt(27::float8)::numeric, 12), 2::float8 ^ -1074, power(-2::float8, 3), exp(0::float8), ln(1::float8);
+SELECT trunc(-1.5::float8), round(-1.5::float8), round(2.5::float8), ceil(-1.5::float8), floor(-1.5::float8), sign(-0.1::float8);
+SELECT round(sin(1::float8)::numeric, 12), round(cos(1::float8)::numeric, 12), round(atan2(1, -1)::numeric, 12), sind(30), cosd(60), tand(45), asind(0.5);
+SELECT sum(x), avg(x), sum(x * x), min(x), max(x) FROM (SELECT (i / 64.0)::float8 FROM generate_series(-1000, 4000) i) t(x);
+SELECT round(var_pop(x)::numeric, 10), round(regr_slope(y, x)::numeric, 10), round(regr_intercept(y, x)::numeric, 10), round(corr(y, x)::numeric, 10) FROM (SELECT i::float8, 3 * i::float8 + 7 FROM generate_series(1, 9) i) t(x, y);
+SELECT x FROM (VALUES ('NaN'::float8), ('-Infinity'), ('Infinity'), (-0.0), (1e-10), (-1)) v(x) ORDER BY x;
+SELECT x::float4, x::float4::float8 FROM (VALUES (0.1), (1e-45), (3.4028235e38), (0.3), (16777217)) v(x);
+SELECT count(*) FROM generate_series(1, 20000) i, LATERAL (SELECT (i * 0.7310585786300049::float8)) t(x) WHERE x::text::float8 = x;
+SELECT float8send(1.5), float8send(-0.0::float8), float4send(1e-45), float8send('NaN') IN ('\x7ff8000000000000', '\xfff8000000000000') AS nan;

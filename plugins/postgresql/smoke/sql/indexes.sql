@@ -1,0 +1,60 @@
+-- Known answers: every access method finds what a sequential scan finds (each query is answered by both).
+CREATE TABLE idx (id int PRIMARY KEY, k int, t text, a int[], p point, r int4range, d timestamp, n numeric);
+INSERT INTO idx SELECT i, (i * 7919) % 10007, 'row ' || (i * 31 % 997), array[i % 10, i % 77], point(i % 100, i / 100),
+  int4range(i, i + i % 50 + 1), timestamp '2020-01-01' + i * interval '1 hour', (i * 13 % 10007) / 8.0 FROM generate_series(1, 10006) i;
+CREATE UNIQUE INDEX idx_k ON idx (k);
+CREATE INDEX idx_t ON idx USING hash (t);
+CREATE INDEX idx_a ON idx USING gin (a);
+CREATE INDEX idx_p ON idx USING gist (p);
+CREATE INDEX idx_r ON idx USING gist (r);
+CREATE INDEX idx_q ON idx USING spgist (p);
+CREATE INDEX idx_d ON idx USING brin (d) WITH (pages_per_range = 4);
+CREATE INDEX idx_n ON idx (n DESC, t) INCLUDE (id) WHERE n > 100;
+CREATE INDEX idx_e ON idx ((lower(t)), (k % 10));
+ANALYZE idx;
+CREATE FUNCTION both_ways(q text, OUT index text, OUT with_index text, OUT without text) LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+  SET LOCAL enable_seqscan = off;
+  FOR line IN EXECUTE 'EXPLAIN (costs off) ' || q LOOP
+    index := coalesce(index, substring(line FROM 'Index (?:Only )?Scan (?:using|on) (\w+)'));
+  END LOOP;
+  EXECUTE q INTO with_index;
+  SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off;
+  EXECUTE q INTO without;
+  SET LOCAL enable_indexscan = on; SET LOCAL enable_indexonlyscan = on; SET LOCAL enable_bitmapscan = on;
+END $$;
+SET enable_indexonlyscan = off;
+SELECT * FROM both_ways('SELECT id FROM idx WHERE k = 5000');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE k BETWEEN 100 AND 300');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE t = ''row 500''');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE a @> array[3, 53]');
+SELECT * FROM both_ways('SELECT count(*) FROM idx WHERE a && array[3, 70]');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE r @> 5005');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE r << int4range(100, 101)');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE d >= ''2020-06-01'' AND d < ''2020-06-03''');
+DROP INDEX idx_q;
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE p <@ box ''((10,10),(20,30))''');
+SELECT * FROM both_ways('SELECT array_agg(id) FROM (SELECT id FROM idx ORDER BY p <-> point ''(50.2,50.1)'' LIMIT 4) q');
+DROP INDEX idx_p;
+CREATE INDEX idx_q ON idx USING spgist (p);
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE p <@ box ''((10,10),(20,30))''');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE lower(t) = ''row 7'' AND k % 10 = 3');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE n > 1200.5 AND n < 1249');
+INSERT INTO idx (id, k) VALUES (20000, 5000);
+INSERT INTO idx (id, k) VALUES (1, 20000) ON CONFLICT (id) DO UPDATE SET k = excluded.k, t = 'row 500' RETURNING id, k;
+DELETE FROM idx WHERE id % 3 = 0;
+UPDATE idx SET k = k + 20000, a = a || 500, t = 'moved' WHERE id % 5 = 0;
+VACUUM idx;
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE k > 20000');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE a @> array[500]');
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE t = ''moved''');
+REINDEX TABLE idx;
+SELECT * FROM both_ways('SELECT sum(id) FROM idx WHERE k > 20000');
+SELECT count(*), sum(id), sum(k), md5(string_agg(t, ',' ORDER BY id)) FROM idx;
+RESET enable_indexonlyscan;
+CREATE TABLE words AS SELECT i, md5(i::text) AS h FROM generate_series(1, 5000) i;
+CREATE INDEX words_h ON words (h text_pattern_ops);
+SET enable_seqscan = off;
+SELECT count(*), min(h), max(h) FROM words WHERE h LIKE 'ab%';
+SELECT i FROM words ORDER BY h USING ~<~ LIMIT 3;

@@ -1,0 +1,24 @@
+-- Known answers: two's complement limits, overflow errors, C's division and shifts.
+SELECT 32767::int2, (-32768)::int2, 2147483647, (-2147483648)::int4, 9223372036854775807, (-9223372036854775808)::int8;
+SELECT 32767::int2 + 1::int2;
+SELECT 2147483647 + 1;
+SELECT (-2147483648) - 1;
+SELECT 46341 * 46341;
+SELECT 46340 * 46340 AS int4, 3037000499 * 3037000499 AS int8;
+SELECT 9223372036854775807 + 1;
+SELECT 3037000500 * 3037000500;
+SELECT (-9223372036854775808)::int8 / (-1)::int8;
+SELECT abs((-2147483648)::int4);
+SELECT 1 / 0;
+SELECT 7 / 2, -7 / 2, 7 % 2, -7 % 2, 7 % -2, (-2147483648) % (-1) AS mod, (-9223372036854775808)::int8 % (-1)::int8 AS mod8;
+SELECT 1 << 31 AS l31, 1::int8 << 62 AS l62, -1 >> 1 AS arithmetic, 1 << 32 AS modulo_32, -256::int2 >> 4::int4 AS short;
+SELECT 12 & 10, 12 | 10, 12 # 10, ~12, ~12::int8;
+SELECT gcd(1071, 462), lcm(1071, 462), gcd(9223372036854775807, 7), factorial(20);
+SELECT '9223372036854775808'::int8;
+SELECT ' 12x'::int4;
+SELECT 1e10::int8, 2.5::int4, 3.5::int4, (-2.5)::int4, 2.5::float8::int4, 3.5::float8::int4;
+SELECT 4294967296::int4;
+SELECT to_hex(255), to_hex(-1), to_hex(-1::int8), x'7fffffff'::int4, 'abc'::bytea;
+SELECT count(*), sum(i), min(i), max(i), avg(i), bit_and(i), bit_or(i) FROM generate_series(-1000, 100000, 7) i;
+SELECT sum(i::int8 * i), sum(i::int8 * i * i), sum(i % 17), sum(i / 13) FROM generate_series(-5000, 100000) i;
+SELECT hashint4(42) = hashint8(42) AS same, hashint8(-42) = hashint4(-42) AS same_negative;

@@ -1,0 +1,21 @@
+-- Known answers: closed forms, through parallel workers and shared memory.
+CREATE TABLE par AS SELECT i AS id, i % 100 AS g, (i * 7919::int8) % 1000003 AS v FROM generate_series(1, 60000) i;
+CREATE INDEX par_id ON par (id);
+ANALYZE par;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0;
+SET max_parallel_workers_per_gather = 3;
+EXPLAIN (costs off) SELECT count(*), sum(id) FROM par;
+SELECT count(*), sum(id), sum(v), min(v), max(v) FROM par;
+SELECT g, count(*), sum(v) FROM par GROUP BY g ORDER BY g LIMIT 4;
+SELECT count(*), sum(a.v), sum(b.v) FROM par a JOIN par b ON a.id = 60001 - b.id;
+SELECT md5(string_agg(v::text, ',')) FROM (SELECT v FROM par ORDER BY v LIMIT 5000) s;
+SET enable_seqscan = off;
+SELECT count(*), sum(id) FROM par WHERE id BETWEEN 1000 AND 49999;
+RESET enable_seqscan;
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*), sum(a.v), sum(b.v) FROM par a JOIN par b ON a.id = 60001 - b.id;
+SELECT md5(string_agg(v::text, ',')) FROM (SELECT v FROM par ORDER BY v LIMIT 5000) s;
+SET max_parallel_maintenance_workers = 2;
+CREATE INDEX par_v ON par (v);
+SET enable_seqscan = off;
+SELECT sum(id) FROM par WHERE v < 1000;

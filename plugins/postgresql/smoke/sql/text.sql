@@ -1,0 +1,22 @@
+-- Known answers: digests as their standards give them, UTF-8 by its definition.
+SELECT md5(''), md5('abc'), md5('The quick brown fox jumps over the lazy dog');
+SELECT sha224('abc'), sha256('abc');
+SELECT sha256(''), sha384('abc');
+SELECT sha512('abc');
+SELECT md5(repeat('a', 1000000)), encode(sha256(repeat('a', 1000000)::bytea), 'hex');
+SELECT encode('\x00ff10'::bytea, 'hex'), encode('Many hands make light work.', 'base64'), encode('a\000b\\'::bytea, 'escape'), decode('TWFu', 'base64');
+SELECT length('naïve €'), octet_length('naïve €'), char_length('𝄞'), ascii('€'), chr(8364), reverse('añb'), upper('abc-é'), convert_to('é', 'LATIN1');
+SELECT convert_from('\xe9', 'LATIN1'), convert_from('\xff', 'UTF8');
+SELECT substring('PostgreSQL' FROM 5 FOR 3), left('abc', -1), right('abc', 2), position('gre' IN 'PostgreSQL'), overlay('abcdef' PLACING 'XY' FROM 3 FOR 2), strpos('aaa', 'b');
+SELECT lpad('7', 3, '0'), rpad('ab', 5, 'xyz'), btrim('xxabcx', 'x'), initcap('hello wORLD'), translate('12345', '143', 'ax'), replace('aXbX', 'X', '--'), repeat('ab', 3);
+SELECT split_part('a,b,,d', ',', 4), split_part('a,b,,d', ',', -1), string_to_array('a,b,,d', ',', ''), array_to_string(array['a', NULL, 'c'], '|', '*'), concat_ws('-', 1, NULL, 'x'), format('%s %I %L %5s|%-5s|%%', 'a', 'B c', 'it''s', 'x', 'y');
+SELECT 'abc' LIKE 'a_c', 'abc' LIKE 'a%', 'a%c' LIKE 'a\%c', 'ABC' ILIKE 'abc', 'abc' SIMILAR TO '(a|b)%', 'aXXb' LIKE 'a%_b', 'é' LIKE '_';
+SELECT 'a ' = 'a'::char(3), 'a'::char(3) || '|', 'abcdef'::varchar(3), 'abcdef'::char(3), 'x'::"char", quote_literal(E'a\\b''c'), quote_ident('Order');
+SELECT 'abcdef'::text::varchar(3) = 'abc', E'\u00e9\t\x41', U&'d\0061t\+000061', 'ß' < 'z', 'a' < 'B' COLLATE "C", 'Z' < 'a' COLLATE "C";
+SELECT string_agg(c, '' ORDER BY c DESC), string_agg(DISTINCT c, ',' ORDER BY c), count(DISTINCT c), max(c) FROM regexp_split_to_table('the quick brown fox', '') c;
+SELECT md5(string_agg(chr(i), '' ORDER BY i)) FROM generate_series(32, 55295) i;
+SELECT set_bit('\x0000'::bytea, 9, 1), get_byte('\xdeadbeef', 2), bit_count('\xdeadbeef'::bytea), substring('\xdeadbeef'::bytea FROM 2 FOR 2), '\xde'::bytea || '\xad', position('\xad' IN '\xdead'::bytea);
+SELECT B'1011' & B'0110', B'1011' # B'0110', ~B'1011', B'1011' << 1, B'101' || B'01', B'1011'::int4, 11::bit(8), get_bit(B'1011', 1), length(B'1011'), varbit '10101' > '101';
+SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid < 'b0eebc999c0b4ef8bb6d6bb9bd380a11'::uuid, '{A0EEBC99-9C0B4EF8-BB6D6BB9-BD380A11}'::uuid;
+SELECT 'a0eebc99'::uuid;
+SELECT normalize(U&'\0061\0308', NFC) = U&'\00e4', normalize(U&'\00e4', NFD) = U&'\0061\0308', U&'\00e4' IS NFC NORMALIZED, normalize('ﬁ', NFKC), encode(convert_to(normalize('각', NFD), 'UTF8'), 'hex');

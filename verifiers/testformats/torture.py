@@ -1,0 +1,50 @@
+"""The torture runner's own format (``plugins/gcc_torture/runner.py``): a line a case, its columns between TABs.
+
+``OUTCOME  name  digest  CPU seconds  message``, and at the end ``END  number of cases``. The digest is of what the
+test's program printed, ``-`` for nothing. Where that end is missing or counts otherwise, ``GROUP/summary`` fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from verifiers.results import CaseOutcome, TestCase
+from verifiers.testformats.cases import passed_maker, text_of
+
+_OUTCOMES = {word: CaseOutcome(word.lower()) for word in ("PASS", "FAIL", "CRASH", "TIMEOUT", "SKIP")}
+
+
+def parser(group: str) -> Callable[[Iterable[bytes]], Iterator[TestCase]]:
+    """The parser for a group's output; the group's name is that of its summary, which exists only where it is amiss."""
+
+    def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
+        return _parse(lines, f"{group}/summary")
+
+    return parse
+
+
+def _parse(lines: Iterable[bytes], summary: str) -> Iterator[TestCase]:
+    passed = passed_maker()
+    count = 0
+    said: int | None = None
+    torn = ""
+    for line in lines:
+        columns = text_of(line).split("\t")
+        if len(columns) == 5 and columns[0] in _OUTCOMES and line.endswith(b"\n"):
+            word, name, digest, _, message = columns
+            count += 1
+            if word == "PASS":
+                yield passed(name, digest)
+            else:
+                yield TestCase(name=name, outcome=_OUTCOMES[word], message=message)
+        elif columns[0] == "END" and len(columns) == 2 and columns[1].isdigit():
+            said = int(columns[1])
+        else:
+            torn = torn or columns[0]
+    if said == count and not torn:
+        return
+    if torn:
+        message = f"not a line of the runner's: {torn[:200]}"
+    else:
+        message = f"{count} cases, but the end says {said}" if said is not None else f"no end after {count} cases"
+    yield TestCase(name=summary, outcome=CaseOutcome.FAIL, message=message)
