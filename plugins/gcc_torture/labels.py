@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from plugins.gcc_torture.plan import groups
 from plugins.gcc_torture.scan import scan
 from verifiers.results import Depth
 
@@ -75,8 +76,6 @@ def bare(source: str) -> str:
 
 def labelled(root: Path) -> str:
     """The text of ``labelled.txt`` for the tests below ``root``: a line each, those of standard C left out."""
-    from plugins.gcc_torture.plan import groups  # which asks us in turn
-
     entries = [entry for group in groups(root, "x86_64", Depth.FULL).values() for entry in group]
     lines = []
     for entry in sorted(entries, key=lambda entry: str(entry["name"])):

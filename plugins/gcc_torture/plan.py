@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from plugins.gcc_torture.dg import Do, read
-from plugins.gcc_torture.labels import labels_of
 from plugins.gcc_torture.targets import Target
 from verifiers.results import Depth
 
@@ -103,7 +102,6 @@ def _entry(root: Path, test: Test, levels: Sequence[str], target: Target) -> dic
         "sources": test.sources,
         "levels": skips,
         "factor": factor,
-        "labels": sorted(labels_of(test.name)),
     }
 
 

@@ -167,8 +167,6 @@ class Runner:
         outcome, message = self.compile(test, level)
         if outcome == "PASS" and test["do"] == "run":
             outcome, digest, cpu, message = self.execute(test)
-        if outcome != "PASS" and test["labels"]:
-            message += " [" + ", ".join(test["labels"]) + "]"
         clear()
         return line(outcome, name, digest, cpu, message)
 

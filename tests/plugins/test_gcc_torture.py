@@ -295,7 +295,7 @@ def run(
     for name, text in tests.items():
         (folder / name).write_text(text + "\n")
         entry = {"name": name, "do": do, "flags": ["-w"], "sources": [str(folder / name)], "levels": {"-O0": ""}}
-        entries.append({**entry, "factor": 1.0, "labels": [], **more})
+        entries.append({**entry, "factor": 1.0, **more})
     (folder / "canary.c").write_text(PROGRAM.format(canary))
     whole = {
         "name": "group",
@@ -425,12 +425,10 @@ class TestRunner:
         found = run(tmp_path, {"a.c": "exit 1", "b.c": "exit 1", "c.c": "exit 1"}, only=("c.c", "a.c"))
         assert list(found) == ["a.c/-O0", "c.c/-O0"]
 
-    def test_skipped_and_labelled(self, tmp_path: Path) -> None:
-        """The reason of a skip, and the labels of what fails, are in the message."""
+    def test_skipped(self, tmp_path: Path) -> None:
+        """The reason of a skip is in the message, and nothing is compiled."""
         skipped = run(tmp_path, {"a.c": "exit 1"}, levels={"-O0": "dg-require-dll"})["a.c/-O0"]
         assert (skipped.outcome, skipped.message) == (CaseOutcome.SKIP, "dg-require-dll")
-        failed = run(tmp_path, {"a.c": "exit 1"}, labels=["alias", "vector"])["a.c/-O0"]
-        assert failed.message.endswith(" [alias, vector]")
 
     def test_what_is_left_behind(self, tmp_path: Path) -> None:
         """A program's children end with it."""
