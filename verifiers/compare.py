@@ -115,7 +115,7 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
     if not made.candidate:
         message = "the mix left it none" if made.oracle else "the build ignored CC"
         return _marked(held, VerdictKind.ERROR, Reason.NO_UNITS, Step.BUILD, f"no unit is the candidate's: {message}")
-    if dead := _dead_suites(oracle.cases):
+    if dead := dead_suites(oracle.cases):
         message = f"the oracle's own suite did not complete: {', '.join(dead)}"
         return _marked(held, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
     if made.units != oracle.provenance.units:
@@ -132,7 +132,7 @@ def _marked(
     return held.model_copy(update=update)
 
 
-def _dead_suites(cases: CaseTable) -> list[str]:
+def dead_suites(cases: CaseTable) -> list[str]:
     """Suites whose process the oracle's build crashed or hung in: nothing after that point was compared."""
     died = (CaseOutcome.CRASH, CaseOutcome.TIMEOUT)
     return [name for name, case in cases.others.items() if name.endswith(COMPLETED) and case.outcome in died]

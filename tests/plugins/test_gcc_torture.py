@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,10 @@ from plugins.gcc_torture import dg, labels, plan, sources
 from plugins.gcc_torture.scan import scan
 from plugins.gcc_torture.targets import Target, UnknownTarget
 from plugins.gcc_torture.tcl import BadList, split
+from verifiers.archive import extract
+from verifiers.fetch import Fetcher
 from verifiers.results import CaseOutcome, Depth, TestCase
+from verifiers.state import State, default_state
 from verifiers.testformats import torture
 
 if TYPE_CHECKING:
@@ -469,3 +473,43 @@ class TestRecipe:
         """The runner knows every action that a directive can ask for."""
         text = Path(gcc_torture.__file__).with_name("runner.py").read_text()
         assert all(f'"{each}"' in text for each in set(get_args(dg.Do)) - {"assemble"})
+
+
+@pytest.mark.slow
+class TestPinnedSource:
+    """With the real archive, from the cache of the ordinary state folder."""
+
+    @pytest.fixture(scope="class")
+    def root(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        fetcher = Fetcher(State(default_state()).sources)
+        return extract(fetcher.get(sources.tests(fetcher)), tmp_path_factory.mktemp("torture")) / "gcc.c-torture"
+
+    def test_the_truth_of_counts(self, root: Path) -> None:
+        found = plan.tests(root, "x86_64")
+        counts = Counter("/".join(test.name.split("/")[:-1]) for test in found)
+        assert counts == {"execute": 1592, "execute/ieee": 61, "execute/builtins": 54, "compile": 1903}
+
+    @pytest.mark.parametrize("name", sorted(arches()))
+    def test_every_directive_is_known(self, root: Path, name: str) -> None:
+        """On every arch, and what is skipped there."""
+        skipped = [
+            test["name"]
+            for group in plan.groups(root, name, Depth.FULL).values()
+            for test in group
+            if test["levels"]["-O2"] and test["name"].startswith("execute/")
+        ]
+        assert sorted(skipped) == SKIPPED[name]
+
+    def test_labels_are_those_of_the_rules(self, root: Path) -> None:
+        assert labels.labelled(root) == Path(labels.__file__).with_name("labelled.txt").read_text()
+
+    def test_what_is_included_is_there(self, root: Path) -> None:
+        assert (root / "../gcc.dg/20030309-1.c").exists()
+
+
+SKIPPED = {
+    "x86_64": [],
+    "i686": ["execute/pr84748.c", "execute/pr93213.c"],
+    "aarch64": ["execute/990413-2.c", "execute/pr80692.c"],
+    "riscv64": ["execute/990413-2.c", "execute/pr80692.c"],
+}
