@@ -22,6 +22,7 @@ from verifiers.results import Depth
 _TABLE: Final = Path(__file__).with_suffix(".toml")
 _LABELLED: Final = Path(__file__).with_name("labelled.txt")
 _COMMENTS: Final = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
+_INCLUDED: Final = re.compile(r'^\s*#\s*include\s*"([^"]+\.c)"', re.MULTILINE)
 
 
 class Rules:
@@ -79,10 +80,17 @@ def labelled(root: Path) -> str:
     entries = [entry for group in groups(root, "x86_64", Depth.FULL).values() for entry in group]
     lines = []
     for entry in sorted(entries, key=lambda entry: str(entry["name"])):
-        source = (root / entry["name"]).read_text("latin-1")
+        source = _whole(root / entry["name"])
         if found := rules().labels(entry["name"], source, entry["flags"]):
             lines.append(f"{entry['name']} {' '.join(found)}\n")
     return "".join(lines)
+
+
+def _whole(path: Path) -> str:
+    """A test's source, and that of another test that it includes."""
+    text = path.read_text("latin-1")
+    included = [path.parent / name for name in _INCLUDED.findall(text)]
+    return text + "".join(each.read_text("latin-1") for each in included if each.exists())
 
 
 if __name__ == "__main__":

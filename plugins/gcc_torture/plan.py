@@ -1,7 +1,7 @@
 """Which tests there are, and what is to be done with each: the plan that the runner follows.
 
-A group is a tenth of a thousand tests, taken at a stride so that all groups take about as long. Which test is in which
-group depends on the pinned source alone, not on the depth.
+A group is what one sandbox runs: few enough cases for all cores to have some, enough for the sandbox to cost little.
+Its tests are taken at a stride, so that all groups take about as long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from verifiers.results import Depth
 
 LEVELS: Final = ("-O0", "-O1", "-O2", "-O3", "-Os")
 _FEW: Final = ("-O0", "-O2")
-_GROUP: Final = 100  # tests; a sandbox and an interpreter, some 50 ms, for each
+_GROUP: Final = 150  # cases; a sandbox, an interpreter and the canary, some 50 ms of CPU, for each
 _TENTH: Final = 10
 
 _FOLDERS: Final = Path(__file__).with_name("folders.toml")
@@ -62,11 +62,11 @@ def groups(root: Path, arch: str, depth: Depth, asked: Sequence[str] = ()) -> di
     target = Target(arch)
     planned: dict[str, list[dict[str, Any]]] = {}
     for kind, members in _kinds(tests(root, arch)).items():
-        count = -(-len(members) // _GROUP)
-        for number, test in enumerate(members):
-            if levels := _levels(kind, number, depth):
-                name = f"{kind}-{number % count + 1:02}"
-                planned.setdefault(name, []).append(_entry(root, test, asked or levels, target))
+        chosen = [(test, levels) for number, test in enumerate(members) if (levels := _levels(kind, number, depth))]
+        count = -(-sum(len(asked or levels) for _, levels in chosen) // _GROUP)
+        for number, (test, levels) in enumerate(chosen):
+            name = f"{kind}-{number % count + 1:03}"
+            planned.setdefault(name, []).append(_entry(root, test, asked or levels, target))
     return planned
 
 
