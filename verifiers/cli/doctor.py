@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compiler.arches import Arch
 from verifiers.cli.options import ConfigFile, PluginFiles, SandboxName, StateDir
 from verifiers.errors import InfrastructureError
 from verifiers.state import State
