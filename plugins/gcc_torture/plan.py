@@ -18,7 +18,7 @@ from verifiers.results import Depth
 
 LEVELS: Final = ("-O0", "-O1", "-O2", "-O3", "-Os")
 _FEW: Final = ("-O0", "-O2")
-_GROUP: Final = 150  # cases; a sandbox, an interpreter and the canary, some 50 ms of CPU, for each
+_GROUP: Final = 100  # cases; a sandbox, an interpreter and the canary, some 50 ms of CPU, for each
 _TENTH: Final = 10
 
 _FOLDERS: Final = Path(__file__).with_name("folders.toml")

@@ -176,7 +176,7 @@ class TestPlan:
         names = [test["name"] for group in groups.values() for test in group]
         assert len(names) == len(set(names))
         sizes = [sum(len(test["levels"]) for test in group) for group in groups.values()]
-        assert max(sizes) <= 155
+        assert max(sizes) <= 105
 
     def test_flags_of_folders(self, suite: Path) -> None:
         """ieee and builtins heed no directives, but their .exp and .x files."""
