@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,13 +38,15 @@ class Test:
     do: Do
     directed: bool  # whether its folder heeds directives
     flags: tuple[str, ...] = ()  # of the folder and the .x file
-    sources: tuple[str, ...] = field(default=())
+    sources: tuple[str, ...] = ()
+    volatile: bool = False  # whether its output is not to be compared
 
 
 def tests(root: Path, arch: str) -> list[Test]:
     """All tests below ``root`` (the folder gcc.c-torture) in a fixed order, execute and ieee first."""
     rules: dict[str, Any] = tomllib.loads(_FOLDERS.read_text(encoding="utf-8"))
-    found = [Test(each, "run", True, sources=(each,)) for each in _names(root, "execute")]
+    volatile = frozenset(rules["volatile"])
+    found = [Test(each, "run", True, (), (each,), each in volatile) for each in _names(root, "execute")]
     for each in _names(root, "execute/ieee"):
         found.append(Test(each, "run", False, _flags(root, each, rules["ieee"], arch), (each,)))
     for each in _names(root, "execute/builtins"):
@@ -102,6 +104,7 @@ def _entry(root: Path, test: Test, levels: Sequence[str], target: Target) -> dic
         "sources": test.sources,
         "levels": skips,
         "factor": factor,
+        "volatile": test.volatile,
     }
 
 

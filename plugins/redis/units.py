@@ -30,7 +30,7 @@ _FULL: Final = {
 
 _STANDARD_ONLY: Final = {
     "7": {"unit": "cluster-scripting"},
-    "8": {"unit": "type/hash-field-expire info-keysizes cluster/scripting cluster/internal-secret"},
+    "8": {"unit": "type/hash-field-expire cluster/scripting cluster/internal-secret"},
 }
 """What only one major version has."""
 
@@ -38,7 +38,7 @@ _FULL_ONLY: Final = {
     "7": {"unit": "cluster pendingquerybuf"},
     "8": {
         "unit": (
-            "cluster/announced-endpoints cluster/cli cluster/failure-marking cluster/hostnames "
+            "info-keysizes cluster/announced-endpoints cluster/cli cluster/failure-marking cluster/hostnames "
             "cluster/human-announced-nodename cluster/multi-slot-operations cluster/sharded-pubsub "
             "cluster/slot-ownership"
         ),

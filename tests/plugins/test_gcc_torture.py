@@ -409,6 +409,8 @@ class TestRunner:
         digests = [found[f"{name}.c/-O0"].digest for name in "abc"]
         assert len(set(digests)) == 3
         assert digests[2] == "-"
+        volatile = run(tmp_path, {"a.c": PROGRAM.format("echo 1")}, volatile=True)
+        assert volatile["a.c/-O0"].digest == ""
 
     @pytest.mark.parametrize("does", ["exit 0", "exit 1", "kill -SEGV $$"])
     def test_a_compiler_that_makes_all_pass(self, tmp_path: Path, does: str) -> None:

@@ -1,7 +1,8 @@
 """The torture runner's own format (``plugins/gcc_torture/runner.py``): a line a case, its columns between TABs.
 
 ``OUTCOME  name  digest  CPU seconds  message``, and at the end ``END  number of cases``. The digest is of what the
-test's program printed, ``-`` for nothing. Where that end is missing or counts otherwise, ``GROUP/summary`` fails.
+test's program printed: ``-`` for nothing, and none at all where that is not to be compared. Where the end is missing or
+counts otherwise, ``GROUP/summary`` fails.
 """
 
 from __future__ import annotations
