@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 from verifiers.compare import compare, dead_suites, settle
 from verifiers.configdiff import configuration_differences
 from verifiers.errors import InfrastructureError
+from verifiers.excuses import rule
 from verifiers.files import atomic_write, lock
 from verifiers.passage import Engine, Passage
 from verifiers.plan import Plan
@@ -15,13 +18,15 @@ from verifiers.results import (
     CaseTable,
     CellResult,
     Reason,
+    Ruling,
     RunResult,
     Step,
     Verdict,
     VerdictKind,
 )
+from verifiers.resume import find, read
 from verifiers.state import now
-from verifiers.store import CASES, FAILURES, write_cases, write_failures
+from verifiers.store import CASES, FAILURES, cases_of, write_cases, write_failures
 
 _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
@@ -29,7 +34,7 @@ _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 def run_cell(plan: Plan, engine: Engine) -> CellResult:
     """Bring one cell to its verdict and keep it. Never raises for what goes wrong inside a cell."""
     if not engine.fresh and (known := engine.store.trusted(plan.fingerprint)):
-        known = known.model_copy(update={"cached": True})
+        known = known.model_copy(update={"cached": True, "ruling": _ruling(known, engine, None)})
         engine.store.reuse(engine.run, known)
         engine.manager.cell_finished(known)
         return known
@@ -73,6 +78,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
         run=engine.run,
         folder=engine.state.relative(folder),
     )
+    result = result.model_copy(update={"ruling": _ruling(result, engine, candidate.cases if candidate else None)})
     if candidate:
         write_cases(folder / CASES, candidate.cases)
     write_failures(folder / FAILURES, verdict.differences, engine.state.relative(folder))
@@ -81,12 +87,21 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     return result
 
 
+def _ruling(result: CellResult, engine: Engine, cases: CaseTable | None) -> Ruling:
+    """What today's excuses make of a result; its cases are read where they are not given and are needed."""
+
+    def passed() -> Collection[str]:
+        return (cases or cases_of(engine.state.root, result) or CaseTable()).passed
+
+    return rule(result.cell, result.verdict, engine.excuses, date.today(), passed)
+
+
 def _light(run: RunResult | None) -> RunResult | None:
-    """A run without its case tables and configuration texts, which lie in files of their own."""
+    """A run without what lies in files of its own or serves other runs alone."""
     if run is None:
         return None
     steps = tuple(step.model_copy(update={"cases": step.cases.model_copy(update={"passed": {}})}) for step in run.steps)
-    return run.model_copy(update={"steps": steps, "configuration": {}})
+    return run.model_copy(update={"steps": steps, "configuration": {}, "unit_seconds": {}})
 
 
 class _Runs:
@@ -141,14 +156,19 @@ class _Runs:
         return result
 
     def _go(self, role: str, cases: frozenset[str] = frozenset()) -> RunResult:
-        folder = self._engine.state.new_work()
+        state, resumes = self._engine.state, self._plan.recipe.resumes
+        key = self._plan.passage(role, cases) if resumes else ""
+        folder = (find(state, key) if resumes else None) or state.new_work()
         try:
-            passage = Passage(self._plan, self._engine, folder, self._folder, role, cases, self.oracle)
+            passage = Passage(self._plan, self._engine, folder, self._folder, role, cases, self.oracle, key)
             result = passage.go()
         except BaseException:
             folder.remove()
             raise
-        if result.failed and result.failed.reason is not Reason.INTERRUPTED:
+        interrupted = result.failed and result.failed.reason is Reason.INTERRUPTED
+        if interrupted and read(folder.path):
+            folder.leave()
+        elif result.failed and not interrupted:
             folder.keep()
         else:
             folder.remove()

@@ -71,12 +71,12 @@ def settle(first: Verdict, second: Verdict) -> Verdict:
         return first
     again = {each.name for each in second.differences}
     both = tuple(each for each in first.differences if each.name in again)
-    flaky = len({each.name for each in first.differences} ^ again)
+    flaky = tuple(sorted({each.name for each in first.differences} ^ again))
     if not both:
         note = "failed twice, but not in one case both times"
         return first.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*first.notes, note)})
-    notes = (*first.notes, f"{flaky} cases failed in one of two runs only") if flaky else first.notes
-    return _of_differences(both, first).model_copy(update={"notes": notes})
+    notes = (*first.notes, f"{len(flaky)} cases failed in one of two runs only") if flaky else first.notes
+    return _of_differences(both, first).model_copy(update={"notes": notes, "flaky": flaky})
 
 
 def _first_of_ours(run: RunResult, who: str) -> Verdict | None:
@@ -157,25 +157,26 @@ def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], boo
             compared += not name.endswith(COMPLETED)
             if mine == digest or not digest:  # no digest: the oracle's output is not one to be held against others
                 continue
-            outcome, message = CaseOutcome.FAIL, "its output differs from the oracle's"
+            outcome, message, reason = CaseOutcome.FAIL, "its output differs from the oracle's", None
         elif case := candidate.others.get(name):
             compared += not name.endswith(COMPLETED)
-            outcome, message = case.outcome, case.message
+            outcome, message, reason = case.outcome, case.message, case.reason
         elif may_miss(name):
             missing_allowed += 1
             continue
         else:
-            outcome, message = CaseOutcome.MISSING, "did not run"
-        differences.append(Difference(name=name, oracle=CaseOutcome.PASS, candidate=outcome, message=message))
+            outcome, message, reason = CaseOutcome.MISSING, "did not run", None
+        differences.append(
+            Difference(name=name, oracle=CaseOutcome.PASS, candidate=outcome, message=message, reason=reason)
+        )
     both_fail = tuple(name for name in oracle.others if name in candidate.others)
     known = oracle.passed.keys() | oracle.others.keys()
     extra = tuple(name for name in (*candidate.passed, *candidate.others) if name not in known)
     for name, case in candidate.others.items():
         # skipped, it says nothing; failed, it is no better for being the candidate's alone
         if name not in known and not may_miss(name) and case.outcome is not CaseOutcome.SKIP:
-            differences.append(
-                Difference(name=name, oracle=CaseOutcome.MISSING, candidate=case.outcome, message=case.message)
-            )
+            alone = Difference(name=name, oracle=CaseOutcome.MISSING, candidate=case.outcome, message=case.message)
+            differences.append(alone.model_copy(update={"reason": case.reason}))
     notes = []
     if missing_allowed:
         notes.append(f"cases with computed names that exist with the oracle only: {missing_allowed}")
@@ -191,13 +192,17 @@ def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], boo
 
 def _of_differences(differences: tuple[Difference, ...], base: Verdict) -> Verdict:
     """A ``fail`` whose reason is the most telling one among the cases."""
-    worst = min(differences, key=lambda each: _REASON[each.candidate].rank)
-    where = [each for each in differences if _REASON[each.candidate] is _REASON[worst.candidate]]
+    worst = min(differences, key=lambda each: _reason(each).rank)
+    where = [each for each in differences if _reason(each) is _reason(worst)]
     first = where[0]
     count = f"{len(differences):,} of {base.compared + _missing(differences):,} cases differ"
     message = f"{count}, first {first.name}: {first.message or first.candidate}"
     found = base.model_copy(update={"differences": differences})
-    return _marked(found, VerdictKind.FAIL, _REASON[worst.candidate], Step.TEST, message)
+    return _marked(found, VerdictKind.FAIL, _reason(worst), Step.TEST, message)
+
+
+def _reason(difference: Difference) -> Reason:
+    return difference.reason or _REASON[difference.candidate]
 
 
 def _missing(differences: tuple[Difference, ...]) -> int:

@@ -8,18 +8,20 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
 
 from compiler.arches import arch
 from compiler.families import family
 from verifiers.errors import CcverifyError, UsageError
+from verifiers.excuses import Excuse
 from verifiers.nearest import hint
 from verifiers.results import Frozen
 from verifiers.tomllines import line_of
 
 FILENAME = "verify.toml"
+_Model = TypeVar("_Model", bound=Frozen)
 _UNITS = {"": 1, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
@@ -101,9 +103,15 @@ class LimitsConfig(Frozen):
 
 
 class FetchConfig(Frozen):
-    """[fetch]"""
+    """[fetch]."""
 
     mirrors: tuple[str, ...] = ()
+
+
+class ExcuseFile(Frozen):
+    """The file that ``excuses`` names."""
+
+    excuse: tuple[Excuse, ...] = ()
 
 
 class Config(Frozen):
@@ -112,6 +120,8 @@ class Config(Frozen):
     compiler: dict[str, CompilerEntry] = Field(default_factory=dict)
     limits: LimitsConfig = LimitsConfig()
     fetch: FetchConfig = FetchConfig()
+    excuse: tuple[Excuse, ...] = ()  # those of the file and of the one it names
+    excuses: str = ""  # a file with [[excuse]] tables
     state: Path | None = None  # absolute once loaded
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
     jobs: PositiveInt | None = None
@@ -150,6 +160,23 @@ def load_config(path: Path | None) -> Config:
     """Reads and validates what find_config found; None gives the defaults. Raises ConfigMissing and ConfigError."""
     if path is None:
         return Config()
+    text, document = _read(path)
+    if "path" in document:  # a field of the model, and no key of the file
+        raise _unknown(path, text, ("path",), Config)
+    config = _validated(Config, path, text, document)
+    _check(config, path, text)
+    config = _absolute(config.model_copy(update={"path": path.absolute()}))
+    if not config.excuses:
+        return config
+    named = Path(config.excuses)
+    if not named.is_file():
+        raise _error(path, text, ("excuses",), f": there is no file {named}")
+    more = _validated(ExcuseFile, named, *_read(named)).excuse
+    return config.model_copy(update={"excuse": config.excuse + more})
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """A file's text and what it holds as TOML."""
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -158,18 +185,18 @@ def load_config(path: Path | None) -> Config:
     except OSError as error:
         raise ConfigMissing(path=path, detail=(error.strerror or str(error)).lower()) from None
     try:
-        document = tomllib.loads(text)
+        return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(path, text, str(error)) from None
+
+
+def _validated(model: type[_Model], path: Path, text: str, document: dict[str, Any]) -> _Model:
     try:
-        if "path" in document:  # a field of the model, and no key of the file
-            raise _unknown(path, text, ("path",), Config)
-        config = Config.model_validate({**document, "path": path.absolute()})
+        return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _invalid(path, text, document, first) from None
-    _check(config, path, text)
-    return _absolute(config)
+        # a misspelt key is also a missing one: the first tells more
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise _invalid(path, text, model, first) from None
 
 
 def _check(config: Config, path: Path, text: str) -> None:
@@ -202,7 +229,9 @@ def _absolute(config: Config) -> Config:
         )
         for name, entry in config.compiler.items()
     }
-    return config.model_copy(update={"compiler": entries, "state": config.state and Path(place(str(config.state)))})
+    state = config.state and Path(place(str(config.state)))
+    excuses = config.excuses and place(config.excuses)
+    return config.model_copy(update={"compiler": entries, "state": state, "excuses": excuses})
 
 
 def _not_toml(path: Path, text: str, detail: str) -> ConfigError:
@@ -212,22 +241,26 @@ def _not_toml(path: Path, text: str, detail: str) -> ConfigError:
     return ConfigError(path=path, line=line, key="", detail=f"not valid TOML: {what[:1].lower()}{what[1:]}")
 
 
-def _invalid(path: Path, text: str, document: dict[str, Any], first: Any) -> CcverifyError:
+def _invalid(path: Path, text: str, model: type[Frozen], first: Any) -> CcverifyError:
     """One line for pydantic's first complaint."""
     where = tuple(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
-        return _unknown(path, text, where, _model(where[:-1]))
+        return _unknown(path, text, where, _model(where[:-1], model))
     message = str(first["msg"]).removeprefix("Value error, ")
     given = first.get("input")
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
     return _error(path, text, where, f": {message[:1].lower()}{message[1:]}{shown}")
 
 
-def _model(where: tuple[str, ...]) -> type[Frozen]:
+def _model(where: tuple[str, ...], whole: type[Frozen]) -> type[Frozen]:
     if where[:1] == ("compiler",):
         return CompilerEntry
-    sections: dict[tuple[str, ...], type[Frozen]] = {("limits",): LimitsConfig, ("fetch",): FetchConfig}
-    return sections.get(where[:1], Config)
+    sections: dict[tuple[str, ...], type[Frozen]] = {
+        ("limits",): LimitsConfig,
+        ("fetch",): FetchConfig,
+        ("excuse",): Excuse,
+    }
+    return sections.get(where[:1], whole)
 
 
 def _unknown(path: Path, text: str, where: tuple[str, ...], model: type[Frozen]) -> ConfigError:

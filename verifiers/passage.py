@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from compiler.model import Compiler
 from verifiers.emulation import NATIVE, Foreign, with_sysroot, wrap
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
+from verifiers.excuses import Excuse
 from verifiers.fetch import Fetcher
 from verifiers.files import atomic_write
 from verifiers.instrument import Instrument, sysroot_place
@@ -50,6 +51,7 @@ class Engine:
     jobserver: Jobserver = field(default_factory=lambda: Jobserver(1))
     foreign: Callable[[Arch], Foreign] = lambda arch: NATIVE  # how an arch's programs are run here
     fresh: bool = False
+    excuses: Sequence[Excuse] = ()
     plugin_seconds: float = 1800.0  # what a plugin's own Python may take between two commands
     stop: threading.Event = field(default_factory=threading.Event)
     unchanged: Callable[[Compiler], bool] = lambda compiler: True  # still what its fingerprint says
@@ -117,6 +119,8 @@ class Passage:
             only_cases=cases,
             sample=plan.id.sample,
             failed=plan.failed,
+            seed=plan.id.seed,
+            aside={name: case.message or str(case.outcome) for name, case in oracle.cases.others.items()} if oracle else {},
             oracle_seconds=_needed(oracle),
         )
 

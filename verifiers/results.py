@@ -37,6 +37,7 @@ class TestCase(Frozen):
     outcome: CaseOutcome
     digest: str = ""  # hash of the case's output where it must equal the oracle's
     message: str = ""  # what the suite said of it, when it did not pass
+    reason: Reason | None = None  # where its format knows better than the outcome does
 
 
 class CaseTable(Frozen):
@@ -157,6 +158,7 @@ class RunResult(Frozen):
     steps: tuple[StepResult, ...] = ()
     provenance: Provenance = Provenance()
     configuration: dict[str, str] = Field(default_factory=dict)  # generated file -> its text
+    unit_seconds: dict[str, float] = Field(default_factory=dict)  # unit -> CPU seconds, to tell how far a build is
     sandbox: str = "bubblewrap"
     ran_by: str = ""  # what started another arch's programs: the kernel, binfmt_misc or wrapper scripts
 
@@ -188,6 +190,7 @@ class Difference(Frozen):
     oracle: CaseOutcome
     candidate: CaseOutcome
     message: str = ""
+    reason: Reason | None = None  # the case's own, where it has one
 
 
 class Verdict(Frozen):
@@ -202,6 +205,7 @@ class Verdict(Frozen):
     compared: int = 0  # cases that both ran and whose outcomes were held against each other
     both_fail: tuple[str, ...] = ()  # cases the oracle fails too
     extra: tuple[str, ...] = ()  # cases only the candidate ran
+    flaky: tuple[str, ...] = ()  # cases that failed in one of a red cell's two runs
     notes: tuple[str, ...] = ()
 
 
@@ -250,6 +254,41 @@ class CellId(Frozen):
         return " ".join([f"{self.project}@{self.version}", self.arch, self.candidate, self.depth, *extras])
 
 
+class Excused(Frozen):
+    """What one excuse says of a cell."""
+
+    bug: str  # where the failure is tracked
+    until: str  # the last day that it excuses, ISO 8601
+    cases: tuple[str, ...] = ()  # the cases it speaks of, the first of them; none where it speaks of a step
+
+
+class Ruling(Frozen):
+    """What the excuses of a run say of a cell; they change how a verdict counts, never the verdict."""
+
+    excused: bool = False  # it fails, and a valid excuse covers each thing that does
+    by: tuple[Excused, ...] = ()  # valid excuses of something that fails
+    expired: tuple[Excused, ...] = ()  # excuses that would cover something that fails, had they not expired
+    unexpected: tuple[Excused, ...] = ()  # excuses of what passes
+
+    @property
+    def cases(self) -> frozenset[str]:
+        """Names of the failing cases that are excused."""
+        return frozenset(name for each in self.by for name in each.cases)
+
+
+EXCUSED = "excused"
+"""How a cell is shown that fails as expected."""
+
+
+def shown(kind: VerdictKind, ruling: Ruling) -> str:
+    """The verdict as tables and counts show it: ``fail`` is ``excused`` where all that fails is."""
+    return EXCUSED if ruling.excused else str(kind)
+
+
+SHOWN = ("pass", "fail", EXCUSED, "flaky", "broken", "skip", "error")
+"""All that ``shown`` gives, in the order of headlines."""
+
+
 class ConfigurationDifference(Frozen):
     """A line of the generated configuration that the candidate's build has otherwise than the oracle's."""
 
@@ -276,6 +315,12 @@ class CellResult(Frozen):
     seconds: float = 0.0
     run: str = ""
     folder: str = ""  # logs, reproduce.sh and cases, relative to the state folder
+    ruling: Ruling = Ruling()
+
+    @property
+    def shown(self) -> str:
+        """The verdict, or that it is an excused one."""
+        return shown(self.verdict.kind, self.ruling)
 
 
 class MatrixResult(Frozen):
@@ -291,3 +336,8 @@ class MatrixResult(Frozen):
     def totals(self) -> dict[VerdictKind, int]:
         """Number of cells by verdict, every verdict named."""
         return {kind: sum(1 for cell in self.cells if cell.verdict.kind == kind) for kind in VerdictKind}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As ``totals``, excused failures apart from others; adds up to ``len(cells)`` too."""
+        return {word: sum(1 for cell in self.cells if cell.shown == word) for word in SHOWN}

@@ -146,6 +146,7 @@ class Session:
             foreign=ways_to_run(self.state, sandbox),
             stop=stop,
             fresh=request.fresh,
+            excuses=self.config.excuse,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
             unchanged=self._unchanged,
         )

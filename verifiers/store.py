@@ -22,9 +22,11 @@ from verifiers.results import (
     CellResult,
     Difference,
     Reason,
+    Ruling,
     RunResult,
     Step,
     VerdictKind,
+    shown,
 )
 from verifiers.state import State, now
 
@@ -71,6 +73,20 @@ _MIGRATIONS: tuple[str, ...] = (
             json_extract(each.value, '$.candidate'), 1
         FROM cells, json_each(result, '$.verdict.differences') each;
     """,
+    # What the night's excuses said of a cell, and how long it took. ``planned`` are the cells of a run, also those that
+    # it did not come to. ``flaky`` are cases that the oracle itself had otherwise in a second run.
+    """
+    ALTER TABLE places ADD COLUMN ruling TEXT;
+    ALTER TABLE places ADD COLUMN seconds REAL;
+    CREATE TABLE planned(
+        run TEXT NOT NULL REFERENCES runs(id), name INTEGER NOT NULL REFERENCES cell_names(id), PRIMARY KEY(run, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE flaky(
+        project TEXT NOT NULL, version TEXT NOT NULL, arch TEXT NOT NULL,
+        name INTEGER NOT NULL REFERENCES case_names(id), seen TEXT NOT NULL,
+        PRIMARY KEY(project, version, arch, name)) WITHOUT ROWID;
+    UPDATE places SET seconds = (SELECT json_extract(result, '$.seconds') FROM cells WHERE cells.id = places.cell);
+    """,
 )
 """Schema changes in order; ``user_version`` counts those applied. Only ever append."""
 
@@ -115,6 +131,13 @@ class Place:
     differ: int  # number of cases that the oracle passes and the candidate does not
     candidate: Costs
     oracle: Costs
+    ruling: Ruling = Ruling()
+    seconds: float | None = None  # that it took, with all of its runs
+
+    @property
+    def shown(self) -> str:
+        """The verdict, or that it is an excused one."""
+        return shown(self.verdict, self.ruling)
 
 
 FAILURES = "failures.log"
@@ -229,9 +252,9 @@ class Store:
             db.execute(
                 "INSERT OR REPLACE INTO places SELECT ?, p.name, p.cell, 1, p.verdict, p.reason, p.step, p.started,"
                 " p.differ, p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak,"
-                " p.oracle_test_cpu FROM places p JOIN cell_names n ON n.id = p.name"
+                " p.oracle_test_cpu, ?, p.seconds FROM places p JOIN cell_names n ON n.id = p.name"
                 " WHERE p.run = ? AND NOT p.cached AND n.cell = ?",
-                (run, result.run, result.cell.model_dump_json()),
+                (run, _ruling(result), result.run, result.cell.model_dump_json()),
             )
 
     def runs(self) -> list[RunRow]:
@@ -282,7 +305,7 @@ class Store:
                 except (ValidationError, TypeError):
                     yield None
                 else:
-                    yield result.model_copy(update={"cached": True}) if place.cached else result
+                    yield result.model_copy(update={"cached": place.cached, "ruling": place.ruling})
 
     def failing(self, places: Iterable[Place]) -> dict[int, dict[str, str]]:
         """By the number of a cell's row: the cases that the oracle passes and it does not -> what they came to."""
@@ -299,8 +322,8 @@ class Store:
     def _rows(self, db: sqlite3.Connection, where: str, *given: object) -> Iterator[Place]:
         query = (
             "SELECT p.run, p.name, n.cell, p.cell, p.cached, p.verdict, p.reason, p.step, p.started, p.differ,"
-            " p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak, p.oracle_test_cpu"
-            f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
+            " p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak, p.oracle_test_cpu,"
+            f" p.ruling, p.seconds FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
         )
         for run, name, cell, row, cached, verdict, reason, step, started, differ, *costs in db.execute(query, given):
             if name not in self._names:
@@ -317,7 +340,9 @@ class Store:
                 started,
                 differ,
                 Costs(*costs[:3]),
-                Costs(*costs[3:]),
+                Costs(*costs[3:6]),
+                Ruling.model_validate_json(costs[6]) if costs[6] else Ruling(),
+                costs[7],
             )
 
     def _baseline(self, fingerprint: str) -> Path:
@@ -376,8 +401,11 @@ def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
     place = (result.run, cell, row, verdict.kind, verdict.reason, verdict.step, result.started)
     db.execute(
         "INSERT OR REPLACE INTO places"
-        " VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*place, len(verdict.differences), *_costs(result.candidate), *_costs(result.oracle)),
+        " VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(*place, len(verdict.differences), *_costs(result.candidate), *_costs(result.oracle)),
+            *(_ruling(result), result.seconds),
+        ),
     )
     failing = {name: (str(outcome), False) for name, outcome in _others(result)}
     failing |= {each.name: (str(each.candidate), True) for each in verdict.differences}
@@ -402,6 +430,10 @@ def _costs(run: RunResult | None) -> tuple[float | None, int | None, float | Non
         build.usage.peak_kib if build else None,
         test.usage.cpu_seconds if test else None,
     )
+
+
+def _ruling(result: CellResult) -> str | None:
+    return None if result.ruling == Ruling() else result.ruling.model_dump_json()
 
 
 def _marks(values: Collection[object]) -> str:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Final
+
+_VERSION: Final = re.compile(r"(?:-\d[\w.+~]*)?(?:@[0-9a-f]{8})?$")
+
+
+def stem(candidate: str) -> str:
+    """A candidate's name without its version: "clang" of "clang-14.0.6"."""
+    return _VERSION.sub("", candidate) or candidate
 
 
 class Step(StrEnum):

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from verifiers.report.names import safe
 from verifiers.report.pages import template
 from verifiers.report.visible import one
-from verifiers.results import VerdictKind
+from verifiers.results import EXCUSED, VerdictKind
 from verifiers.store import Place
 
-_COLOUR: Final = {
+_COLOUR: Final[Mapping[str, str]] = {
     VerdictKind.PASS: "#2b7a4b",
     VerdictKind.FAIL: "#b3261e",
+    EXCUSED: "#7a5c12",
     VerdictKind.FLAKY: "#8f5b00",
     VerdictKind.BROKEN: "#6b4fa0",
     VerdictKind.SKIP: "#5f6670",
     VerdictKind.ERROR: "#6b4fa0",
 }
-_WORST: Final = (
+_WORST: Final[Sequence[str]] = (
     VerdictKind.FAIL,
     VerdictKind.FLAKY,
     VerdictKind.ERROR,
     VerdictKind.BROKEN,
+    EXCUSED,
     VerdictKind.PASS,
     VerdictKind.SKIP,
 )
@@ -40,17 +42,17 @@ def badges(places: Sequence[Place], not_run: int = 0) -> Iterator[tuple[str, str
     for place in places:
         found.setdefault((place.cell.project, place.cell.arch, place.cell.candidate), []).append(place)
     for (project, arch, candidate), cells in found.items():
-        worst = min(cells, key=lambda each: _WORST.index(each.verdict))
+        worst = min(cells, key=lambda each: _WORST.index(each.shown))
         reason = f" {worst.reason}" if worst.reason and worst.verdict is not VerdictKind.SKIP else ""
-        text = badge(f"{project} {arch} {candidate}", f"{worst.verdict}{reason}", worst.verdict)
+        text = badge(f"{project} {arch} {candidate}", f"{worst.shown}{reason}", worst.shown)
         yield f"{_file(f'{project}_{arch}_{candidate}')}.svg", text
 
 
-def badge(label: str, value: str, kind: VerdictKind) -> str:
+def badge(label: str, value: str, kind: str) -> str:
     """One badge."""
     left, right = one(label, 80), one(value, 60)
     widths = [round(len(text) * _WIDTH) + 12 for text in (left, right)]
-    drawn = {"label": left, "value": right, "kind": str(kind), "colour": _COLOUR[kind]}
+    drawn = {"label": left, "value": right, "kind": kind, "colour": _COLOUR[kind]}
     return template("badge.svg.j2").render(**drawn, left=widths[0], right=widths[1] + 14)
 
 
@@ -61,11 +63,12 @@ def _file(name: str) -> str:
 
 
 def _all(places: Sequence[Place], not_run: int) -> str:
-    counts = {kind: sum(1 for place in places if place.verdict is kind) for kind in _WORST}
+    counts = {kind: sum(1 for place in places if place.shown == kind) for kind in _WORST}
     worst = next((kind for kind in _WORST if counts[kind]), VerdictKind.ERROR)
-    if worst in (VerdictKind.PASS, VerdictKind.SKIP) and (not_run or not counts[VerdictKind.PASS]):
+    quiet = (VerdictKind.PASS, VerdictKind.SKIP)
+    if worst in quiet and (not_run or not counts[VerdictKind.PASS]):
         worst = VerdictKind.ERROR
     total = len(places) + not_run
-    others = [f"{counts[kind]:,} {kind}" for kind in _WORST if counts[kind] and kind is not VerdictKind.PASS]
+    others = [f"{counts[kind]:,} {kind}" for kind in _WORST if counts[kind] and kind != VerdictKind.PASS]
     others += [f"{not_run:,} not run"] if not_run else []
     return badge("ccverify", ", ".join([f"{counts[VerdictKind.PASS]:,} of {total:,} pass", *others]), worst)

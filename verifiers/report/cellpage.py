@@ -14,7 +14,7 @@ from verifiers.report.drawing import Series, case_trend, plot, trend, verdicts
 from verifiers.report.groups import normalise, told
 from verifiers.report.logs import tails
 from verifiers.report.ratios import MEASURES, amount, ratios, times
-from verifiers.report.wording import compared, duration, finding
+from verifiers.report.wording import compared, duration, excused, finding
 from verifiers.results import CellResult, Difference, RunResult, Step, VerdictKind
 from verifiers.store import Place
 
@@ -52,6 +52,7 @@ def context(
         "place": place,
         "title": str(result.cell),
         "finding": finding(result),
+        "excused": list(excused(result.ruling)),
         "compared": compared(result) if verdict.compared and verdict.kind is not VerdictKind.PASS else "",
         "signature": normalise(told(result)) if verdict.kind not in (VerdictKind.PASS, VerdictKind.SKIP) else "",
         "trend": trend(verdicts(history)),

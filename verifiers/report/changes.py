@@ -7,10 +7,11 @@ from itertools import islice
 
 from verifiers.report.regress import CellChange, Change, Comparison
 from verifiers.report.visible import one
+from verifiers.report.wording import excused
 from verifiers.results import VerdictKind
 
 _HEADS = (
-    (Change.NEWLY_FAILING, "FAIL newly failing"),
+    (Change.NEWLY_FAILING, "newly failing"),
     (Change.STILL_FAILING, "still failing"),
     (Change.FLAKY, "flaky"),
     (Change.NEWLY_PASSING, "newly passing"),
@@ -50,6 +51,7 @@ def _text(comparison: Comparison, limit: int) -> Iterator[str]:
             if _skipped(each):
                 continue
             yield f"{_mark(each, head)} {name(each)}: {finding(each)}"
+            yield from (f"  {one(words)}" for words in excused(each.ruling))
             yield from (f"  note: {one(note)}" for note in each.notes if not note.startswith("oracle "))
             for _, title, names in _cases(each):
                 yield f"  {title} ({len(names):,})"
@@ -77,7 +79,9 @@ def _mark(change: CellChange, head: str) -> str:
     """The line's first words: FAIL or ERROR, for grep, where it decides a gate."""
     if change.lost:
         return f"ERROR {head}"
-    return f"FAIL {head}, but worse" if change.regressed and change.change is not Change.NEWLY_FAILING else head
+    if change.regressed:
+        return f"FAIL {head}" if change.change is Change.NEWLY_FAILING else f"FAIL {head}, but worse"
+    return f"{head}, excused" if change.ruling.excused else head
 
 
 def markdown(comparison: Comparison, cases: int) -> str:
@@ -94,12 +98,13 @@ def markdown(comparison: Comparison, cases: int) -> str:
             continue
         out.append(f"**{change}** ({len(found)})\n")
         for each in found[:100]:
-            rows = [finding(each), *(f"note: {note}" for note in each.notes)]
+            rows = [finding(each), *excused(each.ruling), *(f"note: {note}" for note in each.notes)]
             for _, title, names in _cases(each):
                 rows.append(f"{title} ({len(names):,})")
                 rows += [f"  {case}: {each.messages.get(case, '')}".rstrip(": ") for case in names[:cases]]
                 rows += [f"  … and {len(names) - cases:,} more"] if len(names) > cases else []
             worse = " (worse)" if each.regressed and change is not Change.NEWLY_FAILING else ""
+            worse = " (excused)" if each.ruling.excused else worse
             out.append(f"<details><summary>{code(name(each))}{worse}</summary>\n\n{pre(rows)}\n\n</details>")
         if len(found) > 100:
             out.append(f"… and {len(found) - 100:,} more")

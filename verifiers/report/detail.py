@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from verifiers.report.wording import compared, duration, finding, one_line
+from verifiers.report.wording import compared, duration, excused, finding, one_line
 from verifiers.results import COMPLETED, CellResult, RunResult, Step, VerdictKind
 from verifiers.store import CASES, read_cases
 
@@ -21,11 +21,12 @@ def detail(result: CellResult, state: Path, cases: int) -> str:
 def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     verdict = result.verdict
     folder = state / result.folder
-    yield f"{result.cell}: {verdict.kind}"
+    yield f"{result.cell}: {result.shown}"
     yield f"  {finding(result)}"
     if verdict.compared and verdict.kind is not VerdictKind.PASS:
         yield f"  {compared(result)}"
     yield from _suites(folder, result)
+    yield from (f"  {each}" for each in excused(result.ruling))
     yield from (f"  note: {one_line(note)}" for note in verdict.notes)
     if result.confirmed:
         yield "  red again in a fresh folder"

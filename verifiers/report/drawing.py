@@ -11,13 +11,13 @@ from typing import Final
 from markupsafe import Markup
 
 from verifiers.report.visible import visible
-from verifiers.results import VerdictKind
 from verifiers.store import Place
 
 # Bars for what was judged, so that height alone tells red from green; a dot for what was not.
 _SHAPE: Final = {
     "pass": "M{x} 9h3v3h-3z",
     "fail": "M{x} 0h3v12h-3z",
+    "excused": "M{x} 2h3v10h-3zM{x} 0h3v1h-3z",
     "flaky": "M{x} 4h3v8h-3z",
     "broken": "M{x}.5 .5h2v11h-2z",
     "error": "M{x}.5 .5h2v11h-2z",
@@ -26,13 +26,13 @@ _SHAPE: Final = {
 _STEP: Final = 4
 
 
-def trend(kinds: Sequence[VerdictKind]) -> Markup:
-    """Verdicts, oldest first, as bars: low is pass, full is fail, half is flaky, hollow is our own side."""
+def trend(kinds: Sequence[str]) -> Markup:
+    """Verdicts, oldest first, as bars: low is pass, full is fail (broken: excused), half flaky, hollow our own side."""
     paths: dict[str, list[str]] = {}
     for number, kind in enumerate(kinds):
-        paths.setdefault(str(kind), []).append(_SHAPE[kind].replace("{x}", str(number * _STEP)))
+        paths.setdefault(kind, []).append(_SHAPE[kind].replace("{x}", str(number * _STEP)))
     drawn = "".join(f'<path class="m-{kind}" d="{"".join(parts)}"/>' for kind, parts in paths.items())
-    return _marks(drawn, len(kinds), _spoken([str(kind) for kind in kinds]))
+    return _marks(drawn, len(kinds), _spoken(kinds))
 
 
 def case_trend(outcomes: Sequence[str | None]) -> Markup:
@@ -197,6 +197,6 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if value >= 1 else f"{value:.2g}"
 
 
-def verdicts(places: Sequence[Place]) -> list[VerdictKind]:
+def verdicts(places: Sequence[Place]) -> list[str]:
     """What ``trend`` draws of some places."""
-    return [place.verdict for place in places]
+    return [place.shown for place in places]

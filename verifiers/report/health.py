@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from verifiers.results import Frozen, Reason, VerdictKind
+from verifiers.results import EXCUSED, SHOWN, Frozen, Reason, VerdictKind
 from verifiers.store import Place
 
 _LOW_DISK: Final = 5 << 30  # bytes free below which a night may not fit
@@ -18,6 +18,7 @@ class Health(Frozen):
 
     cells: int
     counts: dict[VerdictKind, int]
+    excused: int = 0  # of those that fail
     not_run: int = 0
     oracle_red: int = 0
     ours: dict[Reason, int]  # cells that our own side kept from a verdict, by reason
@@ -60,9 +61,16 @@ class Health(Frozen):
     @property
     def sum(self) -> str:
         """The counts as a sum, every part named: ``12 cells = 9 pass + 3 fail``."""
-        parts = [f"{count:,} {kind}" for kind, count in self.counts.items() if count]
+        parts = [f"{count:,} {word}" for word, count in self.shown.items() if count]
         parts += [f"{self.not_run:,} not run"] if self.not_run else []
         return f"{self.cells:,} {'cell' if self.cells == 1 else 'cells'} = {' + '.join(parts) or '0'}"
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """As ``counts``, excused failures apart from others."""
+        counts = {str(kind): count for kind, count in self.counts.items()}
+        counts |= {"fail": counts.get("fail", 0) - self.excused, EXCUSED: self.excused}
+        return {word: counts.get(word, 0) for word in SHOWN}
 
     @property
     def line(self) -> str:
@@ -102,6 +110,7 @@ def health(
     return Health(
         cells=len(found) + not_run,
         counts=counts,
+        excused=sum(1 for each in found if each.ruling.excused),
         not_run=not_run,
         oracle_red=counts[VerdictKind.BROKEN],
         ours=ours,

@@ -8,8 +8,8 @@ from typing import Final
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from verifiers.report.visible import LINE, one, visible
-from verifiers.report.wording import compared, finding
-from verifiers.results import CaseOutcome, CaseTable, CellResult, Step, VerdictKind
+from verifiers.report.wording import compared, excused, finding
+from verifiers.results import EXCUSED, CaseOutcome, CaseTable, CellResult, Step, VerdictKind
 
 LISTED: Final = 10_000
 """Cases that passed are listed by name up to this number of cases; of more, only their number is told."""
@@ -26,8 +26,14 @@ def junit(result: CellResult, cases: CaseTable | None) -> bytes:
     suite.add_testcase(_cell(result))
     shown = cases or CaseTable()
     different = {each.name: each for each in result.verdict.differences}
+    excuses = {name: each for each in result.ruling.by for name in each.cases}
     for each in different.values():
         case = _case(result, each.name)
+        if excuse := excuses.get(each.name):
+            message = f"{each.candidate}, excused until {excuse.until} by {excuse.bug}: {each.message}"
+            case.result = [Skipped(one(message), EXCUSED)]
+            suite.add_testcase(case)
+            continue
         case.result = [_failure(str(each.candidate), each.message or f"{each.candidate}, the oracle: {each.oracle}")]
         suite.add_testcase(case)
     both = set(result.verdict.both_fail)
@@ -48,9 +54,11 @@ def junit(result: CellResult, cases: CaseTable | None) -> bytes:
 
 def _cell(result: CellResult) -> TestCase:
     verdict = result.verdict
-    case = TestCase(f"cell: {one(str(verdict.kind))}", one(str(result.cell)), 0.0 if result.cached else result.seconds)
+    case = TestCase(f"cell: {one(result.shown)}", one(str(result.cell)), 0.0 if result.cached else result.seconds)
     kind, reason, message = verdict.kind, str(verdict.reason or verdict.kind), one(finding(result))
-    if kind in (VerdictKind.FAIL, VerdictKind.FLAKY):
+    if result.ruling.excused:
+        case.result = [Skipped("; ".join([message, *excused(result.ruling)]), EXCUSED)]
+    elif kind in (VerdictKind.FAIL, VerdictKind.FLAKY):
         case.result = [_failure(reason if kind is VerdictKind.FAIL else "flaky", message)]
     elif kind in (VerdictKind.BROKEN, VerdictKind.ERROR):
         error = Error(message, reason)
@@ -89,4 +97,5 @@ def _lines(result: CellResult) -> Iterator[str]:
         for step in run.steps if run else ():
             yield visible(f"{name} {step.step}: {'ok' if step.ok else step.reason} {one(step.message)}".rstrip())
     yield from (f"fault: {fault.reason} {one(fault.line)}" for fault in result.verdict.faults)
+    yield from excused(result.ruling)
     yield from (f"note: {one(note)}" for note in result.verdict.notes)

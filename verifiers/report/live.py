@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,12 +16,13 @@ from rich.text import Text
 from verifiers import hookimpl
 from verifiers.report import alike
 from verifiers.report.wording import LABEL, duration, headline, line
-from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult, VerdictKind
+from verifiers.results import EXCUSED, CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult, VerdictKind
 from verifiers.store import FAILURES
 
-_STYLE = {
+_STYLE: Final[Mapping[str, str]] = {
     VerdictKind.PASS: "green",
     VerdictKind.FAIL: "bold red",
+    EXCUSED: "yellow",
     VerdictKind.FLAKY: "yellow",
     VerdictKind.BROKEN: "magenta",
     VerdictKind.SKIP: "dim",
@@ -37,7 +39,7 @@ class LiveView:
         self._running: dict[str, tuple[str, float]] = {}
         self._done: dict[str, list[str]] = {}
         self._cells: Sequence[CellId] = ()
-        self._verdicts: dict[str, VerdictKind] = {}
+        self._verdicts: dict[str, str] = {}
         self._download: tuple[int, int] | None = None
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=4, transient=True)
 
@@ -81,9 +83,9 @@ class LiveView:
     def ccverify_cell_finished(self, result: CellResult) -> None:
         """The row goes; its line stays above the table."""
         self._running.pop(str(result.cell), None)
-        self._verdicts[str(result.cell)] = result.verdict.kind
+        self._verdicts[str(result.cell)] = result.shown
         text = Text(line(result, self._state))
-        text.stylize(_STYLE[result.verdict.kind], 0, len(LABEL[result.verdict.kind]))
+        text.stylize(_STYLE[result.shown], 0, len(LABEL[result.shown]))
         self._console.print(text, soft_wrap=True)
         for each in alike.lines(result.verdict.differences, f"{self._state}{result.folder}/{FAILURES}"):
             self._console.print(Text(each), soft_wrap=True)
@@ -91,7 +93,7 @@ class LiveView:
     @hookimpl
     def ccverify_matrix_finished(self, result: MatrixResult) -> None:
         """The matrix, where it is more than one cell, and the counts."""
-        self._verdicts |= {str(cell.cell): cell.verdict.kind for cell in result.cells}  # the resumed ones too
+        self._verdicts |= {str(cell.cell): cell.shown for cell in result.cells}  # the resumed ones too
         if len(self._cells) > 1:
             self._console.print(self._matrix())
         self._console.print(headline(result), highlight=False)
@@ -110,7 +112,7 @@ class LiveView:
 
     def _place(self, cell: str) -> Text:
         if kind := self._verdicts.get(cell):
-            return Text(str(kind), _STYLE[kind])
+            return Text(kind, _STYLE[kind])
         return Text("running", "cyan") if cell in self._running else Text("waiting", "dim")
 
     def _table(self) -> RenderableType:

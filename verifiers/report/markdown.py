@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from verifiers.report.health import Health
 from verifiers.report.ratios import MEASURES, ratios
 from verifiers.report.visible import one
-from verifiers.report.wording import compared, finding
-from verifiers.results import CellId, CellResult, VerdictKind
+from verifiers.report.wording import compared, excused, finding
+from verifiers.results import EXCUSED, CellId, CellResult, VerdictKind
 from verifiers.store import Place
 
-MARK: Final = {
+MARK: Final[Mapping[str, str]] = {
     VerdictKind.PASS: "✅ pass",
     VerdictKind.FAIL: "❌ **FAIL**",
+    EXCUSED: "❎ excused",
     VerdictKind.FLAKY: "⚠️ flaky",
     VerdictKind.BROKEN: "⚙️ broken",
     VerdictKind.SKIP: "· skip",
@@ -38,8 +39,8 @@ def markdown(
 ) -> str:
     """Health, a matrix an arch, what is costly, and the reason and first lines of ``red``, whole results."""
     out = [f"### ccverify: {code(title)}", "", f"{'✅' if health.well else '🛑'} {plain(health.line)}", ""]
-    shown = {place.cell: MARK[place.verdict] + _reason(place) for place in places}
-    shown |= {place.cell: f"· not run ({place.verdict} before)" for place in not_run}
+    shown = {place.cell: MARK[place.shown] + _reason(place) for place in places}
+    shown |= {place.cell: f"· not run ({place.shown} before)" for place in not_run}
     for arch in dict.fromkeys(cell.arch for cell in shown):
         out += _matrix(arch, {cell: mark for cell, mark in shown.items() if cell.arch == arch})
     out += _costly(places)
@@ -110,7 +111,7 @@ def _costly(places: Sequence[Place]) -> list[str]:
 
 def _details(result: CellResult) -> str:
     return (
-        f"<details><summary>{MARK[result.verdict.kind].replace('**', '')} {code(str(result.cell))}: "
+        f"<details><summary>{MARK[result.shown].replace('**', '')} {code(str(result.cell))}: "
         f"{code(str(result.verdict.reason))}</summary>\n\n{pre(_lines(result))}\n\n</details>"
     )
 
@@ -126,6 +127,7 @@ def _lines(result: CellResult) -> Iterator[str]:
         yield f"{each.candidate} {each.name}{': ' + each.message if each.message else ''}"
     if len(verdict.differences) > _CASES:
         yield f"… and {len(verdict.differences) - _CASES:,} more cases"
+    yield from excused(result.ruling)
     yield from (f"note: {note}" for note in verdict.notes[:_CASES])
     if result.folder:
         yield f"sh {result.folder}/reproduce.sh"

@@ -5,7 +5,6 @@ The rule that orders everything: what cannot be held against each other is named
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
 
@@ -20,15 +19,16 @@ from verifiers.results import (
     CellResult,
     Frozen,
     Reason,
+    Ruling,
     Step,
     VerdictKind,
 )
+from verifiers.words import stem
 
 Cases = Callable[[CellResult], CaseTable | None]
 """Reads a cell's case table; None where it is gone."""
 
 _GREEN_OR_RED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
-_VERSION = re.compile(r"(?:-\d[\w.+~]*)?(?:@[0-9a-f]{8})?$")
 
 
 class Change(StrEnum):
@@ -74,11 +74,13 @@ class CellChange(Frozen):
     folder: str = ""  # of the new cell, relative to the state folder
     why: str = ""  # it could not be compared, or its cases could not
     notes: tuple[str, ...] = ()
+    ruling: Ruling = Ruling()  # what the excuses say of the new one
 
     @property
     def regressed(self) -> bool:
-        """Whether something fails that did not."""
-        return self.change is Change.NEWLY_FAILING or bool(self.cases.newly_failing or self.cases.new_failing)
+        """Whether something fails that did not, and is not excused."""
+        failing = {*self.cases.newly_failing, *self.cases.new_failing} - self.ruling.cases
+        return not self.ruling.excused and (self.change is Change.NEWLY_FAILING or bool(failing))
 
     @property
     def lost(self) -> bool:
@@ -138,11 +140,6 @@ def compare_runs(
     return Comparison(old=names[0], new=names[1], cells=changes, cut_short=cut_short, notes=tuple(sorted(oracles)))
 
 
-def stem(candidate: str) -> str:
-    """A candidate's name without its version: "clang" of "clang-14.0.6"."""
-    return _VERSION.sub("", candidate) or candidate
-
-
 def _pairs(
     old: Mapping[CellId, CellResult], new: Mapping[CellId, CellResult], across: bool
 ) -> Iterator[tuple[CellId | None, CellId | None]]:
@@ -194,6 +191,7 @@ def _alone(result: CellResult, cell: CellId, change: Change, others: list[CellId
             "cell": cell,
             "change": change,
             "message": verdict.message,
+            "ruling": result.ruling if change is Change.NEW else Ruling(),
             "folder": result.folder if change is Change.NEW else "",
             "why": _unlike(cell, others, where),
             **given,
@@ -230,6 +228,7 @@ def compare_cell(old: CellResult, new: CellResult, cases: Cases) -> CellChange:
         "new_reason": after.reason,
         "message": after.message,
         "folder": new.folder,
+        "ruling": new.ruling,
         "notes": _notes(old, new),
     }
     for side, verdict in (("OLD", before), ("NEW", after)):

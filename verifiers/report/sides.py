@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from verifiers.errors import UsageError
-from verifiers.report.regress import stem
 from verifiers.report.selection import NoSuchRun, find_run, previous
 from verifiers.results import VerdictKind
 from verifiers.store import Place, RunRow, Store
+from verifiers.words import stem
 
 _VERDICTS: Final = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 

@@ -19,7 +19,7 @@ from verifiers.report.pages import HERE, template
 from verifiers.report.ratios import MEASURES, Ratio, mean, ratios
 from verifiers.report.regress import CellChange, Change, Comparison, compare_runs
 from verifiers.report.selection import Results, Selection, loaded
-from verifiers.report.wording import finding
+from verifiers.report.wording import excused, finding
 from verifiers.results import CellId, VerdictKind
 from verifiers.store import Place, Store
 
@@ -46,12 +46,12 @@ class Spot:
     @property
     def word(self) -> str:
         """The verdict, or that there is none."""
-        return "not run" if self.not_run else str(self.place.verdict)
+        return "not run" if self.not_run else self.place.shown
 
     @property
     def key(self) -> str:
         """What the verdict's filter and style go by."""
-        return "none" if self.not_run else str(self.place.verdict)
+        return "none" if self.not_run else self.place.shown
 
     @property
     def text(self) -> str:
@@ -97,8 +97,8 @@ def write(selection: Selection, store: Store, root: Path, folder: Folder, health
         folder.write(pages[place.name], cell.render(values, root="../", health=health))
         if place.run == selection.title or selection.run is None or place.cached:
             grouping.add(result)
-        if place.verdict is not VerdictKind.PASS:
-            messages[place.name] = finding(result)
+        if place.verdict is not VerdictKind.PASS or place.ruling.unexpected:
+            messages[place.name] = "; ".join([finding(result), *excused(result.ruling)])
     names = _case_pages(everything, history, failing, pages, folder, health)
     away = {place.name for place in selection.not_run}
     spots = [_spot(place, history, pages, messages, place.name in away) for place in everything]
@@ -108,7 +108,7 @@ def write(selection: Selection, store: Store, root: Path, folder: Folder, health
         "title": "ccverify",
         "selection": selection,
         "health": health,
-        "kinds": [kind for kind in VerdictKind if health.counts.get(kind)],
+        "kinds": [word for word, count in health.shown.items() if count],
         "tables": _tables(spots),
         "measures": MEASURES,
         "costly": costly[:_COSTLY],
@@ -189,7 +189,8 @@ class News:
 
 def _news(comparison: Comparison) -> list[News]:
     ways = [
-        ("newly failing", "fail", comparison.of(Change.NEWLY_FAILING)),
+        ("newly failing", "fail", [each for each in comparison.of(Change.NEWLY_FAILING) if each.regressed]),
+        ("newly failing, excused", "excused", [c for c in comparison.of(Change.NEWLY_FAILING) if not c.regressed]),
         ("worse", "fail", [each for each in comparison.cells if each.regressed and each.old is not VerdictKind.PASS]),
         ("newly passing", "pass", comparison.of(Change.NEWLY_PASSING)),
         ("no verdict any more", "error", [each for each in comparison.cells if each.lost]),

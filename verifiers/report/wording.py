@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from verifiers.results import CellResult, MatrixResult, VerdictKind
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-LABEL = {
+from verifiers.results import EXCUSED, CellResult, MatrixResult, Ruling, VerdictKind
+
+LABEL: Final[Mapping[str, str]] = {
     VerdictKind.PASS: "pass",
     VerdictKind.FAIL: "FAIL",
+    EXCUSED: "fail excused",
     VerdictKind.FLAKY: "FAIL flaky",
     VerdictKind.BROKEN: "ERROR broken",
     VerdictKind.SKIP: "skip",
     VerdictKind.ERROR: "ERROR",
 }
-"""What a cell's line begins with: all that is red or ours is found by ``grep -E '^(FAIL|ERROR)'``."""
+"""What a line begins with, by how its cell is shown: ``grep -E '^(FAIL|ERROR)'`` finds all that is red or ours."""
 
 
 def duration(seconds: float) -> str:
@@ -67,10 +71,23 @@ def counted(number: int, noun: str) -> str:
 def line(result: CellResult, state: str = "") -> str:
     """A finished cell as one line, for grep; the log's folder at its end where it is not green."""
     cost = "cached" if result.cached else duration(result.seconds)
-    text = f"{LABEL[result.verdict.kind]} {result.cell}: {finding(result)} ({cost})"
+    text = f"{LABEL[result.shown]} {result.cell}: {finding(result)} ({cost})"
+    text += "".join(f"; {each}" for each in excused(result.ruling))
     if result.verdict.kind not in (VerdictKind.PASS, VerdictKind.SKIP) and result.folder:
         text += f" log: {state}{log_of(result)}"
     return text
+
+
+def excused(ruling: Ruling) -> Iterator[str]:
+    """What the excuses say of a cell, each in a few words."""
+    for each in ruling.by:
+        what = f" for {counted(len(each.cases), 'case')}" if each.cases else ""
+        yield one_line(f"excused{what} until {each.until} by {each.bug}")
+    for each in ruling.expired:
+        yield one_line(f"its excuse expired after {each.until}: {each.bug}")
+    for each in ruling.unexpected:
+        what = f"{each.cases[0]} passes" if each.cases else "that step passes"
+        yield one_line(f"unexpected pass: {what}, excused until {each.until} by {each.bug}; take the excuse away")
 
 
 def log_of(result: CellResult) -> str:
@@ -85,6 +102,6 @@ def log_of(result: CellResult) -> str:
 def headline(matrix: MatrixResult) -> str:
     """The counts, which add up to the number of cells."""
     cells = len(matrix.cells)
-    counts = ", ".join(f"{count} {kind}" for kind, count in matrix.totals.items() if count or kind in ("pass", "fail"))
+    counts = ", ".join(f"{count} {word}" for word, count in matrix.counts.items() if count or word in ("pass", "fail"))
     drawn = " of samples" if any(cell.cell.sample for cell in matrix.cells) else ""
     return f"{counted(cells, 'cell')}{drawn}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"

@@ -6,8 +6,9 @@ import pytest
 
 from tests.verifiers.report.made import cell, result, run, table
 from verifiers.report.changes import headline, markdown, text
-from verifiers.report.regress import Change, Comparison, compare_runs, stem
+from verifiers.report.regress import Change, Comparison, compare_runs
 from verifiers.results import CaseTable, CellResult, Mix, Reason, Step, VerdictKind
+from verifiers.words import stem
 
 P, F, FLAKY, SKIP, BROKEN, ERROR = (VerdictKind(word) for word in ("pass", "fail", "flaky", "skip", "broken", "error"))
 NAME = cell()
