@@ -32,6 +32,8 @@ class Arch(Frozen):
     emulator_packages: tuple[str, ...] = ()
     system_emulator: str = ""
     system_emulator_packages: tuple[str, ...] = ()
+    system_machine: tuple[str, ...] = ()  # the emulated machine, as the system emulator's arguments
+    system_console: str = ""  # its first serial port, as Linux names it
     kernel: str = ""  # the Linux source's name of it (ARCH=)
     kernel_image: str = ""  # the make target of a bootable kernel
 

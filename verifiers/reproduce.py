@@ -31,7 +31,8 @@ tar -xf "$archive" -C "$W/src" --strip-components=1
 # compilers
 printf '#!/bin/sh\\nexec %s "$@"\\n' {cc} > "$W/bin/cc"
 printf '#!/bin/sh\\nexec %s "$@"\\n' {host} > "$W/bin/host-cc"
-chmod +x "$W/bin/cc" "$W/bin/host-cc"
+printf '#!/bin/sh\\nexec %s "$@"\\n' {oracle} > "$W/bin/oracle-cc"
+chmod +x "$W/bin/"*
 export HOME="$W/home" TMPDIR="$W/tmp" LC_ALL=C.UTF-8 TZ=UTC TERM=dumb USER=builder LOGNAME=builder
 export MAKEFLAGS="-j$(nproc)"
 export CC="$W/bin/cc" CC_FOR_BUILD="$W/bin/host-cc" BUILD_CC="$W/bin/host-cc" HOSTCC="$W/bin/host-cc"
@@ -47,7 +48,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
     text = _HEAD.format(
         cell=plan.id,
         label=work.label,
-        packages=" ".join(plan.recipe.packages_for(plan.id.depth)),
+        packages=" ".join(plan.recipe.packages_on(plan.arch, plan.id.depth)),
         filename=shlex.quote(source.filename),
         kept=shlex.quote(str(work.fetcher.sources / source.sha256 / source.filename)),
         download=_download(plan),
@@ -57,6 +58,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         ),
         cc=shlex.quote(command),
         host=shlex.quote(host),
+        oracle=shlex.quote(shlex.join(plan.oracle.command(plan.arch.name) or ())),
     )
     text += _target(work)
     exports = {key: value for each in plan.accommodations for key, value in each.env.items()}

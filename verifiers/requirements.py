@@ -25,7 +25,7 @@ def of_run(cells: Iterable[tuple[Recipe, Arch]], depth: Depth, sandbox: str) -> 
     for recipe, target in cells:
         names += target.oracle_packages
         names += target.emulator_packages if target.needs_emulator else ()
-        names += recipe.packages_for(depth)
+        names += recipe.packages_on(target, depth)
         for source in recipe.sources:
             names += [package for end, package in _UNPACKERS.items() if source.filename.endswith(end)]
         names += ["patch"] if recipe.patches else []

@@ -120,6 +120,11 @@ class Workspace:
         return self.arch.needs_emulator
 
     @property
+    def oracle_cc(self) -> str:
+        """The oracle's compiler for the target: for programs of the tests' own, which are not what is tested."""
+        return f"{self.tree}/bin/oracle-cc"
+
+    @property
     def build_triple(self) -> str:
         """The build machine's own GNU triple."""
         here = host_arch()
@@ -227,7 +232,9 @@ class Workspace:
     def _run_suite(self, suite: Suite) -> CaseTable:
         output = self.logs / f"{self.label}-test-{_log_name(suite.name)}.log"
         with output.open("wb") as log:
-            done = self._run(suite.argv, suite.cwd, suite.env, log, self._allowed(suite.name, suite.seconds))
+            done = self._run(
+                suite.argv, suite.cwd, suite.env, log, self._allowed(suite.name, suite.seconds, not suite.emulates)
+            )
         if done.stopped and done.stopped not in (Reason.STEP_TIMEOUT, Reason.OUTPUT_LIMIT):
             raise StepFailed(done.stopped, f"{suite.name}: {done.detail}")
         with self._lock:
@@ -236,8 +243,9 @@ class Workspace:
         with output.open("rb") as lines:
             return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
 
-    def _allowed(self, name: str, floor: float) -> float:
-        return max(floor * (_EMULATED if self.emulated else 1.0), _SLOWER * self.oracle_seconds.get(name, 0.0))
+    def _allowed(self, name: str, floor: float, slowed: bool = True) -> float:
+        emulated = _EMULATED if slowed and self.emulated else 1.0
+        return max(floor * emulated, _SLOWER * self.oracle_seconds.get(name, 0.0))
 
     def _run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: BinaryIO, seconds: float) -> Completed:
         with self._lock:

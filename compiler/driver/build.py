@@ -53,10 +53,10 @@ def build_driver(cc: Sequence[str], cache: Path, *, conf: str | None = None) -> 
 
 
 def install(tree: Path, binary: Path, names: Iterable[str]) -> None:
-    """Puts the driver into ``tree`` as bin/cc and bin/host-cc, and links every name in fallback/ to it."""
+    """Puts the driver into ``tree`` as bin/cc, host-cc and oracle-cc, and links every name in fallback/ to it."""
     for folder in ("bin", "fallback"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
-    for name in ("cc", "host-cc"):
+    for name in ("cc", "host-cc", "oracle-cc"):
         _place(binary, tree / "bin" / name)
     for name in names:
         link = tree / "fallback" / name

@@ -6,6 +6,7 @@
  *
  *   <tree>/bin/cc          candidate: the compiler under test
  *   <tree>/bin/host-cc     host: the oracle's compiler for the build machine
+ *   <tree>/bin/oracle-cc   host: the oracle's compiler for the target, for programs of the tests' own
  *   <tree>/fallback/NAME   leak: the build went for a compiler of its own; runs the real NAME and says so
  *   anywhere else          engine: bound over a compiler proper (cc1, clang, tcc); logs who ran it, then becomes it
  *
@@ -289,8 +290,11 @@ static int candidate_call(const Driver *driver, int *told)
     const Config *config = driver->config;
     Command command = parse(driver, driver->argv + 1);
     bool mixing = config->has_mix || config->patterns.n || config->default_oracle || config->oracle_links;
-    if (!mixing || command.kind < COMPILE)
-        return one_call(driver, &command, driver->argv, "candidate", "", told);
+    if (!mixing || command.kind < COMPILE) {
+        /* what a mix is configured for is the compiler of the rest: it makes most of it, and links it */
+        const char *asked = config->has_mix || config->default_oracle ? "oracle" : "candidate";
+        return one_call(driver, &command, driver->argv, asked, "", told);
+    }
     if (command.kind == LINK)
         return one_call(driver, &command, driver->argv, "oracle", "", told);
     bool several = command.sources + command.assemblies > 1 && !(command.output && !command.links);
@@ -365,7 +369,7 @@ int main(int argc, char **argv)
     if (n < 0 || argc < 1)
         die("/proc/self/exe", "", strerror(errno));
     exe[n] = 0;
-    bool host = ends(exe, "/bin/host-cc");
+    bool aside = ends(exe, "/bin/oracle-cc"), host = aside || ends(exe, "/bin/host-cc");
     Config config = {.folder = folder_of(folder_of(exe))};
     int conf = host || ends(exe, "/bin/cc") ? open(join(config.folder, "/driver.conf", ""), O_RDONLY | O_CLOEXEC) : -1;
     if (conf < 0)
@@ -406,7 +410,8 @@ int main(int argc, char **argv)
         bool keeps = !command.only_checks && !(command.output && strcmp(command.output, "/dev/null") == 0);
         if (leak && *driver.outer && keeps) /* a candidate has no questions: it pipes a unit to gcc -x c - */
             command.kind = deed(&command);
-        status = one_call(&driver, &command, argv, host ? "host" : driver.real ? "other" : "oracle", "", &told);
+        const char *compiler = aside ? "oracle" : host ? "host" : driver.real ? "other" : "oracle";
+        status = one_call(&driver, &command, argv, compiler, "", &told);
     } else
         status = candidate_call(&driver, &told);
     if (told) { /* end as the sender expects it */

@@ -29,6 +29,12 @@ class TestArches:
         assert here.native
         assert not here.needs_emulator
 
+    def test_each_can_be_booted(self) -> None:
+        """A kernel's name, image and console, and what emulates the machine."""
+        for each in arches().values():
+            assert all((each.kernel, each.kernel_image, each.system_console, each.system_emulator_packages))
+            assert each.system_emulator.startswith("qemu-system-")
+
 
 class TestFamilies:
     def test_the_oracles_family_comes_last_and_generic_never(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.driver import DriverConfig, install, provenance
+from compiler.driver import DriverConfig, DriverMix, install, provenance
 from tests.compiler.driver_rig import GCC, Rig, driver_binary
 
 
@@ -36,6 +36,15 @@ class TestHost:
         """A cross build's host compiler is not its oracle."""
         rig.configure(host=("/bin/echo", "host"))
         assert rig.run("x", program=host_cc(rig)).stdout == b"host x\n"
+
+    def test_the_oracle_s_for_the_target_is_another(self, rig: Rig) -> None:
+        """A program of the tests' own is no unit of the candidate's, also in a mix."""
+        rig.configure(host=("/bin/false",), candidate=("/bin/false",), mix=DriverMix(percent=100))
+        assert rig.run("-c", "a.c", program=str(rig.tree / "bin" / "oracle-cc")).returncode == 0
+        call = rig.call()
+        assert (call.role, call.compiler, call.name) == ("host", "oracle", "oracle-cc")
+        made = provenance([call])
+        assert (made.units, made.oracle, made.leaks) == (0, 0, ())
 
 
 class TestLeak:

@@ -90,6 +90,16 @@ class TestMix:
         picks = [{name for name in names if share(seed, name) < 10} for seed in (1, 2)]
         assert 300 < len(picks[0]) < 500 and len(picks[0] & picks[1]) < 100
 
+    def test_questions_are_the_oracle_s(self, rig: Rig) -> None:
+        """A mixed build is configured for the compiler that makes most of it, whether by share or by list."""
+        rig.write("conftest.c"), rig.write("b.c")
+        for way in ({"mix": DriverMix(percent=99)}, {"default": "oracle", "routes": (ONLY_A[0],)}):
+            rig.configure(candidate=("/bin/false",), **way)
+            assert [rig.run(*argv).returncode for argv in (("-c", "conftest.c"), ("-E", "b.c"), ("--version",))] == [
+                0
+            ] * 3
+        assert {call.compiler for call in rig.calls()} == {"oracle"}
+
     @pytest.mark.parametrize(("percent", "compiler"), [(0, "oracle"), (100, "candidate")])
     def test_ends(self, rig: Rig, percent: float, compiler: str) -> None:
         """None and all."""

@@ -145,6 +145,17 @@ class TestCompare:
         assert compare(faulty, good).reason is Reason.FALSE_SUCCESS
         assert compare(faulty, faulty).kind is VerdictKind.PASS
 
+    def test_a_case_s_own_reason_is_told(self) -> None:
+        """Where a format knows better than the outcome does, and however many cases did not come to run for it."""
+        dead = TestCase(name="kernel", outcome=CaseOutcome.CRASH, message="Oops", reason=Reason.BOOT_FAILURE)
+        candidate = run(**{"completed": "timeout"})
+        test = candidate.steps[-1].model_copy(update={"cases": CaseTable(others={"kernel": dead})})
+        candidate = candidate.model_copy(update={"steps": (*candidate.steps[:-1], test)})
+        verdict = compare(candidate, run(files="pass", kernel="pass", pipes="pass"))
+        assert (verdict.kind, verdict.reason) == (VerdictKind.FAIL, Reason.BOOT_FAILURE)
+        assert verdict.message == "3 of 3 cases differ, first kernel: Oops"
+        assert settle(verdict, verdict).reason is Reason.BOOT_FAILURE
+
     def test_failed_cases_beat_a_leak(self) -> None:
         """A candidate that fails tests is red for that, whatever else leaked."""
         leaky = run(made=Provenance(units=1, candidate=1, leaks=(Leak(unit="x", how="y"),)), a="fail")

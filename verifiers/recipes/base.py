@@ -37,6 +37,7 @@ class Suite:
     parts: tuple[str, ...] = ()
     only: Callable[[Sequence[str]], tuple[str, ...]] | None = None
     bare: bool = False
+    emulates: bool = False  # starts an emulator of its own, whatever the machine: ``seconds`` reckon with that
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ class Recipe:
     computed_names: ClassVar[tuple[ComputedName, ...]] = ()
     accommodations: ClassVar[tuple[Accommodation, ...]] = ()
     patches: ClassVar[tuple[Patch, ...]] = ()
+    resumes: ClassVar[bool] = False  # ``build`` may be called again in a tree in which it was cut short
+    boots: ClassVar[bool] = False  # its tests start the target's system emulator
     levels: ClassVar[tuple[str, ...]] = ()  # -O levels that its tests can be compiled at, one case each
     tests_compile: ClassVar[bool] = (
         False  # a compiler's own suite: how a call ends in the test step is a case's outcome
@@ -125,6 +128,10 @@ class Recipe:
     def packages_for(self, depth: Depth) -> tuple[str, ...]:
         """Debian packages a cell of this depth needs."""
         return self.packages
+
+    def packages_on(self, arch: Arch, depth: Depth) -> tuple[str, ...]:
+        """The same for one target, with its system emulator where the tests boot it."""
+        return (*self.packages_for(depth), *(arch.system_emulator_packages if self.boots else ()))
 
     def target_packages(self, arch: Arch, depth: Depth) -> tuple[str, ...]:
         """Debian packages of the target's libraries beyond libc, for a cross build's private sysroot."""
