@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
-from verifiers.compare import compare, dead_suites, settle
+from verifiers.compare import compare, dead_suites, doubted, settle
 from verifiers.configdiff import configuration_differences
 from verifiers.errors import InfrastructureError
 from verifiers.excuses import rule
@@ -33,7 +33,7 @@ _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
 def run_cell(plan: Plan, engine: Engine) -> CellResult:
     """Bring one cell to its verdict and keep it. Never raises for what goes wrong inside a cell."""
-    if not engine.fresh and (known := engine.store.trusted(plan.fingerprint)):
+    if known := known_result(plan, engine):
         known = known.model_copy(update={"cached": True, "ruling": _ruling(known, engine, None)})
         engine.store.reuse(engine.run, known)
         engine.manager.cell_finished(known)
@@ -44,13 +44,27 @@ def run_cell(plan: Plan, engine: Engine) -> CellResult:
     return result
 
 
+def known_result(plan: Plan, engine: Engine) -> CellResult | None:
+    """The believed result that makes running the cell needless, if there is one."""
+    if engine.fresh or plan.again:
+        return None
+    known = engine.store.trusted(plan.fingerprint)
+    if known and not plan.answered_by(known):
+        return None
+    if known and doubted(known.verdict, engine.store.flaky_cases(plan.id)) is not known.verdict:
+        return None  # what we have learned since makes it worth another look
+    return known
+
+
 def _run(plan: Plan, engine: Engine) -> CellResult:
     started, clock = now(), time.monotonic()
     engine.manager.cell_started(plan.id)
     folder = engine.state.logs / engine.run / plan.slug
     runs = _Runs(plan, engine, folder)
     try:
-        verdict = runs.verdict()
+        verdict = doubted(runs.verdict(), engine.store.flaky_cases(plan.id))
+        if plan.of_oracle:
+            verdict = doubted(verdict, {each.name for each in verdict.differences})
         if verdict.kind in _JUDGED and not engine.unchanged(plan.candidate):
             message = f"{plan.candidate.name} was changed while the cell ran; run it again"
             verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.COMPILER_CHANGED, message=message)

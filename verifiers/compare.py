@@ -6,7 +6,7 @@ same conditions, and nothing indeterminate is ever folded into ``pass``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from verifiers.results import (
     COMPLETED,
@@ -77,6 +77,15 @@ def settle(first: Verdict, second: Verdict) -> Verdict:
         return first.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*first.notes, note)})
     notes = (*first.notes, f"{len(flaky)} cases failed in one of two runs only") if flaky else first.notes
     return _of_differences(both, first).model_copy(update={"notes": notes, "flaky": flaky})
+
+
+def doubted(verdict: Verdict, flaky: Collection[str]) -> Verdict:
+    """The verdict as ``flaky`` where all that fails are cases that the oracle itself has now so, now otherwise."""
+    names = {each.name for each in verdict.differences}
+    if verdict.kind is not VerdictKind.FAIL or verdict.step is not Step.TEST or not names <= set(flaky):
+        return verdict
+    note = "the oracle's own runs disagree on what fails"
+    return verdict.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*verdict.notes, note)})
 
 
 def _first_of_ours(run: RunResult, who: str) -> Verdict | None:

@@ -6,13 +6,14 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compiler.arches import Arch
 from compiler.model import Compiler
-from verifiers.cell import run_cell
+from verifiers.cell import known_result, run_cell
 from verifiers.errors import InfrastructureError, UsageError
 from verifiers.manager import BadPlugin, Manager
+from verifiers.pace import Pace
 from verifiers.packages import versions
 from verifiers.passage import Engine
 from verifiers.plan import Plan, recipe_digest
@@ -46,6 +47,8 @@ class Choice:
     mix: Mix | None = None
     levels: tuple[str, ...] = ()
     sample: Sample | None = None
+    seed: int = 0
+    lost: Mapping[str, str] = field(default_factory=dict)  # candidates that are not to be had -> why
 
 
 @dataclass(frozen=True)
@@ -79,20 +82,13 @@ def choose(
         for arch in choice.arches:
             machine = versions((*recipe.packages_on(arch, choice.depth), "libc6-dev", "binutils", "make"))
             wanted = () if arch.native else recipe.target_packages(arch, choice.depth)
+            for name, why in choice.lost.items():
+                verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.NO_COMPILER, message=why)
+                yield Settled(_named(choice, recipe, version, arch, name, False), verdict)
             for candidate in (each[arch.name] for each in choice.candidates):
                 fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family))
                 accommodations = fitting if choice.accommodate else ()
-                cell = CellId(
-                    project=recipe.name,
-                    version=version,
-                    arch=arch.name,
-                    candidate=candidate.name,
-                    depth=choice.depth,
-                    accommodate=bool(accommodations),
-                    mix=choice.mix,
-                    levels=choice.levels if recipe.levels else (),
-                    sample=choice.sample,
-                )
+                cell = _named(choice, recipe, version, arch, candidate.name, bool(accommodations))
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why))
                     continue
@@ -123,6 +119,21 @@ def choose(
                 )
 
 
+def _named(choice: Choice, recipe: Recipe, version: str, arch: Arch, candidate: str, accommodate: bool) -> CellId:
+    return CellId(
+        project=recipe.name,
+        version=version,
+        arch=arch.name,
+        candidate=candidate,
+        depth=choice.depth,
+        accommodate=accommodate,
+        mix=choice.mix,
+        levels=choice.levels if recipe.levels else (),
+        sample=choice.sample,
+        seed=choice.seed if recipe.seeded else 0,
+    )
+
+
 def skips(recipe: Recipe, arch: Arch, depth: Depth, version: str) -> str:
     """Why the project cannot be done there; raises BadPlugin where its plugin cannot say."""
     try:
@@ -132,9 +143,16 @@ def skips(recipe: Recipe, arch: Arch, depth: Depth, version: str) -> str:
 
 
 def run_matrix(
-    cells: Sequence[Plan | Settled], engine: Engine, jobs: int, done: Sequence[CellResult] = ()
+    cells: Sequence[Plan | Settled],
+    engine: Engine,
+    jobs: int,
+    done: Sequence[CellResult] = (),
+    pace: Pace | None = None,
 ) -> MatrixResult:
-    """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already."""
+    """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already.
+
+    ``pace`` gives another order than theirs to begin in, and leaves out what would not end in time.
+    """
     started, clock = now(), time.monotonic()
     finished = {(result.cell, result.fingerprint): result for result in done}
     engine.manager.matrix_started([cell.id for cell in cells])
@@ -148,6 +166,8 @@ def run_matrix(
             return known
         if isinstance(cell, Settled):
             return _settled(cell.id, cell.verdict, "", engine)
+        if pace and pace.too_late(cell.id) and not known_result(cell, engine):
+            return None
         try:
             return run_cell(cell, engine)
         except UsageError as error:  # a candidate that cannot be used
@@ -157,7 +177,7 @@ def run_matrix(
             return _settled(cell.id, verdict, cell.fingerprint, engine)
 
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="cell") as pool:
-        futures = {number: pool.submit(run, cells[number]) for number in _spread(cells)}
+        futures = {number: pool.submit(run, cells[number]) for number in _spread(cells, pace)}
         results = [futures[number].result() for number in range(len(cells))]
     cells_done = tuple(result for result in results if result)
     matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=cells_done)
@@ -165,15 +185,15 @@ def run_matrix(
     return matrix
 
 
-def _spread(cells: Sequence[Plan | Settled]) -> list[int]:
+def _spread(cells: Sequence[Plan | Settled], pace: Pace | None) -> list[int]:
     """The order to begin in: cells that would wait for one another's baseline far apart."""
     seen: dict[str, int] = {}
     order = []
-    for number, cell in enumerate(cells):
+    for number, cell in sorted(enumerate(cells), key=lambda each: pace.key(each[1].id) if pace else ()):
         key = "" if isinstance(cell, Settled) else cell.baseline_fingerprint
         seen[key] = seen.get(key, -1) + 1
         order.append((seen[key] if key else 0, number))
-    return [number for _, number in sorted(order)]
+    return [number for _, number in sorted(order, key=lambda each: each[0])]
 
 
 def exit_code(matrix: MatrixResult) -> int:

@@ -14,7 +14,7 @@ import verifiers
 from compiler.arches import Arch
 from compiler.model import Compiler
 from verifiers.recipes.base import Accommodation, Recipe
-from verifiers.results import SCHEMA, CellId, Source
+from verifiers.results import SCHEMA, CellId, CellResult, Source
 from verifiers.sysroot import Sysroot
 
 _DECIDING = (
@@ -55,17 +55,32 @@ class Plan:
     accommodations: tuple[Accommodation, ...] = ()
     sysroot: Sysroot | None = None  # the target's libraries beyond libc
     failed: tuple[str, ...] = ()  # cases of the last run that a sample takes in any case
+    again: bool = False  # run it though its verdict is known
+
+    @property
+    def of_oracle(self) -> bool:
+        """Whether the oracle is held against itself."""
+        return self.candidate.fingerprint == self.oracle.fingerprint
 
     @cached_property
     def baseline_fingerprint(self) -> str:
         """Of all that decides the oracle's run."""
-        return _digest(self._common)
+        return _digest({**self._common, "failed": self.failed})
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of all that decides the cell's verdict."""
+        """Of all that decides the cell's verdict, but for the last failures: ``answered_by`` looks at those."""
         mix = self.id.mix.model_dump(mode="json") if self.id.mix else None
         return _digest({**self._common, "candidate": self.candidate.fingerprint, "name": self.id.candidate, "mix": mix})
+
+    def answered_by(self, result: CellResult) -> bool:
+        """Whether a result of this fingerprint holds for a sample too: it had all the cases that must be in it."""
+        return not self.id.sample or {each.name for each in result.verdict.differences} == set(self.failed)
+
+    def passage(self, role: str, cases: Iterable[str]) -> str:
+        """Of all that decides one compiler's way through the steps: whether one that was cut short is the same."""
+        which = self.baseline_fingerprint if role == "oracle" else self.fingerprint
+        return _digest([which, role, sorted(cases), self.failed])
 
     @property
     def slug(self) -> str:
@@ -85,7 +100,8 @@ class Plan:
             "machine": dict(self.machine),
             "conditions": dict(self.conditions),
             "levels": list(self.id.levels),
-            "sample": [str(self.id.sample), *self.failed] if self.id.sample else None,
+            "seed": self.id.seed,
+            "sample": str(self.id.sample),
             "sysroot": self.sysroot.fingerprint if self.sysroot else "",
             "accommodations": [repr(each) for each in self.accommodations],
         }

@@ -172,6 +172,11 @@ class RunResult(Frozen):
         return next((step for step in self.steps if step.step == which), None)
 
     @property
+    def suites(self) -> dict[str, float]:
+        """Suite -> its wall seconds."""
+        return {name: seconds for step in self.steps for name, seconds in step.suites.items()}
+
+    @property
     def failed(self) -> StepResult | None:
         """The first step that did not pass."""
         return next((step for step in self.steps if not step.ok), None)
@@ -243,6 +248,7 @@ class CellId(Frozen):
     mix: Mix | None = None
     levels: tuple[str, ...] = ()  # -O0 … where the project has its tests compiled at several and some were asked for
     sample: Sample | None = None
+    seed: int = 0  # of a project that generates its tests
 
     def __str__(self) -> str:
         extras = [
@@ -250,6 +256,7 @@ class CellId(Frozen):
             *([f"mix={'list' if self.mix.files else f'{self.mix.percent:g}%'}#{self.mix.seed}"] if self.mix else []),
             *self.levels,
             *([f"sample={self.sample}"] if self.sample else []),
+            *([f"seed={self.seed}"] if self.seed else []),
         ]
         return " ".join([f"{self.project}@{self.version}", self.arch, self.candidate, self.depth, *extras])
 
@@ -321,6 +328,12 @@ class CellResult(Frozen):
     def shown(self) -> str:
         """The verdict, or that it is an excused one."""
         return shown(self.verdict.kind, self.ruling)
+
+    @property
+    def of_oracle(self) -> bool:
+        """Whether the oracle is held against itself."""
+        ours, theirs = self.candidate, self.oracle
+        return ours is not None and theirs is not None and ours.compiler.fingerprint == theirs.compiler.fingerprint
 
 
 class MatrixResult(Frozen):

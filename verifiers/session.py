@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,15 +21,17 @@ from compiler.model import Compiler, distinct
 from verifiers import process, requirements
 from verifiers.asking import in_sandbox, ways_to_run
 from verifiers.config import Config, LimitsConfig, find_config, load_config
-from verifiers.errors import UsageError
+from verifiers.errors import InfrastructureError, UsageError
 from verifiers.fetch import Fetcher
 from verifiers.files import is_locked, lock
 from verifiers.jobserver import Jobserver
 from verifiers.limits import GIB, MIB, Limits
 from verifiers.manager import Manager
-from verifiers.matrix import Choice, choose, exit_code, run_matrix, skips
+from verifiers.matrix import Choice, Settled, choose, exit_code, run_matrix, skips
 from verifiers.nearest import hint
+from verifiers.pace import Curfew, Pace
 from verifiers.passage import Engine
+from verifiers.plan import Plan
 from verifiers.recipes.base import Recipe
 from verifiers.results import Depth, Frozen, MatrixResult, Mix, Sample, Source
 from verifiers.sandbox import UnknownSandbox
@@ -82,6 +86,17 @@ class Request(Frozen):
     sandbox: str | None = None
     jobs: int | None = None
     plugins: tuple[str, ...] = ()
+    also: tuple[Request, ...] = ()  # further cells of the same run
+    nightly: bool = False
+
+
+@dataclass(frozen=True)
+class Night:
+    """What makes a run a night: bounds, and that it makes do with what it has."""
+
+    seconds: float | None = None
+    least_free: int = 0  # bytes of disk
+    oracle_days: float = 0.0  # how old the oracle's run against itself may be; 0 is no such run
 
 
 class Session:
@@ -91,44 +106,47 @@ class Session:
         self.config: Config = load_config(find_config(config))
         self.state = State(state or (Path(self.config.state) if self.config.state else default_state()))
         self._say = say
+        self._own: set[str] = set()  # fingerprints of oracles that stand in a candidate's place
         self._named: dict[str, tuple[str | None, Arch]] = {}  # a candidate's fingerprint -> how it was asked for
 
-    def unfinished(self) -> tuple[str, Request] | None:
-        """The last run that was cut short: its id and what had been asked."""
-        self.state.open()
-        found = Store(self.state).unfinished()
+    def unfinished(self, nightly: bool = False) -> tuple[str, Request] | None:
+        """The last run, or night, that was cut short: its id and what had been asked."""
+        self.state.open(resuming=True)
+        found = Store(self.state).unfinished(nightly)
         if found and is_locked(self._lock(found[0])):
             raise StillRunning(run=found[0])
         return (found[0], Request.model_validate_json(found[1])) if found else None
 
     def run(
-        self, request: Request, listeners: Sequence[object], run: str | None, *, install: bool
+        self,
+        request: Request,
+        listeners: Sequence[object],
+        run: str | None,
+        *,
+        install: bool,
+        night: Night | None = None,
     ) -> tuple[MatrixResult, int]:
-        """Run what is asked; ``run`` goes on with an unfinished one. Returns the matrix and the exit code."""
+        """Run what is asked; ``run`` goes on with an unfinished one. Returns the matrix and the exit code.
+
+        ``night`` bounds it, and lets it end in order with what it has.
+        """
+        end = time.monotonic() + night.seconds if night and night.seconds else None
         manager = Manager([Path(file) for file in request.plugins])
         for number, listener in enumerate(listeners):
             manager.register(listener, f"listener {number}")
-        recipes = list(_recipes(manager, request.projects))
-        targets = targets_of(request.arches)
         sandbox = request.sandbox or self.config.sandbox or "bubblewrap"
         if sandbox not in ("bubblewrap", "none"):
             raise UnknownSandbox(name=sandbox)
-        depth = Depth(request.depth)
-        wanted = [
-            (recipe, target)
-            for recipe, source in recipes
-            for target in targets
-            if not skips(recipe, target, depth, source.version)
-        ]
-        needed = requirements.of_run(wanted, depth, sandbox)
-        needed += requirements.of_candidates(request.candidates, self.config)
+        asked = [_Asked.of(each, manager) for each in (request, *request.also) if each.projects]
+        needed = [package for each in asked for package in each.needed(sandbox, self.config)]
         requirements.ensure(needed, install, self._say)
-        self.state.open()
+        self.state.open(resuming=run is not None)
         store = Store(self.state)
-        candidates = self._candidates(request.candidates, targets)
+        pace = _pace(store, end) if night else None
+        choices = [self._choice(each, lenient=night is not None) for each in asked]
         jobs = request.jobs or self.config.jobs or os.cpu_count() or 1
         stop = threading.Event()
-        host = self._oracle(host_arch() or targets[0])
+        host = self._oracle(host_arch() or asked[0].targets[0])
         command = next(iter(host.commands.values()))
         limits, call_limits = bounds(self.config.limits)
         fetcher = Fetcher(self.state.sources, offline=request.offline, mirrors=self.config.fetch.mirrors, say=self._say)
@@ -150,25 +168,70 @@ class Session:
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
             unchanged=self._unchanged,
         )
-        choice = Choice(
-            recipes=recipes,
-            arches=targets,
-            candidates=candidates,
-            depth=depth,
-            accommodate=request.accommodate,
-            mix=_mix(request),
-            levels=_levels(request.levels, [recipe for recipe, _ in recipes]),
-            sample=_sample(request),
-        )
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
         libraries = partial(sysroot, cache=self.state.cache / "sysroots", offline=request.offline, say=self._say)
-        cells = list(choose(choice, manager, self._oracle, command, conditions, libraries, store.failed_cases))
-        with lock(self._lock(engine.run)), _stopping(engine.stop):
-            matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else ())
-        if engine.stop.is_set():
+
+        def chosen(choice: Choice) -> Iterator[Plan | Settled]:
+            return choose(choice, manager, self._oracle, command, conditions, libraries, store.failed_cases)
+
+        cells = [cell for choice in choices for cell in chosen(choice)]
+        if night and night.oracle_days:
+            own = [replace(choice, candidates=[self._oracles(choice.arches)], lost={}) for choice in choices]
+            cells = self._against_itself(
+                [*cells, *(cell for choice in own for cell in chosen(choice))], store, night.oracle_days
+            )
+        cells = list({cell.id: cell for cell in reversed(cells)}.values())[::-1]  # the first of its name
+        store.plan(engine.run, [cell.id for cell in cells])
+        bounds_of_night = Curfew(stop, end, self.state.root, night.least_free) if night else nullcontext()
+        with lock(self._lock(engine.run)), _stopping(engine.stop), bounds_of_night as curfew:
+            if night:
+                _fetch_first(cells, fetcher, stop, self._say)
+            matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else (), pace)
+        why = curfew.why if curfew else ""
+        if engine.stop.is_set() and not why:
             raise KeyboardInterrupt
-        store.finish(engine.run)
+        store.finish(engine.run, why)
         return matrix, exit_code(matrix)
+
+    def _choice(self, asked: _Asked, lenient: bool) -> Choice:
+        """What is asked with its candidates found; ``lenient`` makes those that are lost cells of their own."""
+        request, lost = asked.request, dict[str, str]()
+        names = list(request.candidates)
+        for name in request.candidates if lenient else ():
+            try:
+                self._candidates([name], asked.targets)
+            except UsageError as error:
+                names.remove(name)
+                lost[Path(name.split()[0]).name] = str(error)
+        return Choice(
+            recipes=asked.recipes,
+            arches=asked.targets,
+            candidates=self._candidates(names, asked.targets) if names or not lost else [],
+            depth=asked.depth,
+            accommodate=request.accommodate,
+            mix=_mix(request),
+            levels=_levels(request.levels, [recipe for recipe, _ in asked.recipes]),
+            sample=_sample(request),
+            seed=request.seed,
+            lost=lost,
+        )
+
+    def _oracles(self, targets: Sequence[Arch]) -> dict[str, Compiler]:
+        """The oracle in a candidate's place."""
+        found = {target.name: self._oracle(target) for target in targets}
+        for target in targets:
+            self._own.add(found[target.name].fingerprint)
+        return found
+
+    def _against_itself(self, cells: Sequence[Plan | Settled], store: Store, days: float) -> list[Plan | Settled]:
+        """The cells, those of the oracle against itself marked to be run again where that is too long ago."""
+        since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+        return [
+            replace(cell, again=True)
+            if isinstance(cell, Plan) and cell.of_oracle and store.last_ran(cell.id) < since
+            else cell
+            for cell in cells
+        ]
 
     def _lock(self, run: str) -> Path:
         """Held while the run's process lives."""
@@ -195,6 +258,8 @@ class Session:
 
     def _unchanged(self, candidate: Compiler) -> bool:
         """Whether what the user named is still that compiler; one that is gone is not."""
+        if candidate.fingerprint in self._own and candidate.fingerprint not in self._named:
+            return True  # nobody named it
         try:
             now = self._candidate(*self._named[candidate.fingerprint])
         except UsageError:
@@ -203,6 +268,54 @@ class Session:
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request, its names resolved as far as that needs no compiler."""
+
+    request: Request
+    recipes: list[tuple[Recipe, Source]]
+    targets: list[Arch]
+    depth: Depth
+
+    @classmethod
+    def of(cls, request: Request, manager: Manager) -> _Asked:
+        recipes = list(_recipes(manager, request.projects))
+        return cls(request, recipes, targets_of(request.arches), Depth(request.depth))
+
+    def needed(self, sandbox: str, config: Config) -> list[str]:
+        """What must be installed for it."""
+        wanted = [
+            (recipe, target)
+            for recipe, source in self.recipes
+            for target in self.targets
+            if not skips(recipe, target, self.depth, source.version)
+        ]
+        found = requirements.of_run(wanted, self.depth, sandbox)
+        return [*found, *requirements.of_candidates(self.request.candidates, config)]
+
+
+def _pace(store: Store, end: float | None) -> Pace:
+    """What the history knows before the night begins."""
+    seconds = {place.cell: place.seconds for place in store.places() if place.seconds is not None}
+    last = store.newest(nightly=True)
+    before, never = (store.not_run(last.id) if last else None) or ([], [])
+    return Pace(seconds=seconds, waiting=frozenset([*(place.cell for place in before), *never]), end=end)
+
+
+def _fetch_first(
+    cells: Sequence[Plan | Settled], fetcher: Fetcher, stop: threading.Event, say: Callable[[str], None]
+) -> None:
+    """All sources, before the first cell begins; what cannot be had is its cells' affair."""
+    sources = {cell.source.sha256: cell.source for cell in cells if isinstance(cell, Plan)}
+    for source in sources.values():
+        if stop.is_set():
+            return
+        try:
+            fetcher.get(source)
+        except InfrastructureError as error:
+            say(str(error))
 
 
 def bounds(config: LimitsConfig) -> tuple[Limits, DriverLimits]:

@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -29,6 +30,8 @@ from verifiers.results import (
     shown,
 )
 from verifiers.state import State, now
+
+_FLAKY_FOR: Final = timedelta(days=90)  # after which a case that was not seen to be so is steady again
 
 _MIGRATIONS: tuple[str, ...] = (
     """
@@ -87,9 +90,29 @@ _MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY(project, version, arch, name)) WITHOUT ROWID;
     UPDATE places SET seconds = (SELECT json_extract(result, '$.seconds') FROM cells WHERE cells.id = places.cell);
     """,
+    # a cell's name has a seed
+    """
+    UPDATE cell_names SET cell = json_insert(cell, '$.seed', 0);
+    """,
+    # Why a run did not come to all of its cells; the size of the code, and the time of a project's benchmark.
+    """
+    ALTER TABLE runs ADD COLUMN note TEXT;
+    ALTER TABLE places ADD COLUMN code_bytes INTEGER;
+    ALTER TABLE places ADD COLUMN bench REAL;
+    ALTER TABLE places ADD COLUMN oracle_code_bytes INTEGER;
+    ALTER TABLE places ADD COLUMN oracle_bench REAL;
+    """,
 )
 """Schema changes in order; ``user_version`` counts those applied. Only ever append."""
 
+
+_COSTS: Final = ("build_cpu", "build_peak", "test_cpu", "code_bytes", "bench")
+_LASTING: Final = (
+    *("reason", "step", "started", "differ", "seconds"),
+    *_COSTS,
+    *(f"oracle_{name}" for name in _COSTS),
+)
+_PLACE: Final = ", ".join(("run", "name", "cell", "cached", "verdict", *_LASTING))
 
 CASES = "cases.json.gz"
 """Name of the file in a cell's folder that holds the candidate's cases."""
@@ -104,15 +127,18 @@ class RunRow:
     finished: str | None  # None: still at work, or cut short
     request: str
     cells: int
+    note: str = ""  # why it did not come to all of its cells, where it says
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What one compiler's run cost: CPU seconds and KiB, None where the step was not reached."""
+    """What one compiler's run cost: seconds, KiB and bytes; None where a step was not reached or has no such thing."""
 
     build_cpu: float | None = None
     build_peak: int | None = None
     test_cpu: float | None = None
+    code: int | None = None  # bytes of code and data in the objects
+    bench: float | None = None  # CPU seconds of the project's own benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +197,78 @@ class Store:
             clock = datetime.now(UTC)
             run = f"{clock:%Y%m%d-%H%M%S}-{clock.microsecond * 65536 // 1_000_000:04x}"
             with self._connection() as db:
-                done = db.execute("INSERT OR IGNORE INTO runs VALUES(?, ?, NULL, ?)", (run, now(), request))
+                done = db.execute(
+                    "INSERT OR IGNORE INTO runs(id, started, request) VALUES(?, ?, ?)", (run, now(), request)
+                )
                 if done.rowcount:
                     return run
 
-    def finish(self, run: str) -> None:
-        """Record that a run reached its end."""
+    def finish(self, run: str, note: str = "") -> None:
+        """Record that a run reached its end, and why it is without some of its cells, if so."""
         with self._connection() as db:
-            db.execute("UPDATE runs SET finished = ? WHERE id = ?", (now(), run))
+            db.execute("UPDATE runs SET finished = ?, note = ? WHERE id = ?", (now(), note, run))
 
-    def unfinished(self) -> tuple[str, str] | None:
-        """The newest run, where it was killed: its id and what was asked."""
+    def unfinished(self, nightly: bool = False) -> tuple[str, str] | None:
+        """The newest run, or the newest night, where it was killed: its id and what was asked."""
+        newest = self.newest(nightly)
+        return (newest.id, newest.request) if newest and newest.finished is None else None
+
+    def newest(self, nightly: bool = False) -> RunRow | None:
+        """The newest run, or the newest night."""
+        which = "WHERE json_extract(request, '$.nightly')" if nightly else ""
+        query = (
+            f"SELECT id, started, finished, request, 0, coalesce(note, '') FROM runs {which} ORDER BY id DESC LIMIT 1"
+        )
         with self._connection() as db:
-            row = db.execute("SELECT id, finished, request FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-        return (row[0], row[2]) if row and row[1] is None else None
+            row = db.execute(query).fetchone()
+        return RunRow(*row) if row else None
+
+    def plan(self, run: str, cells: Iterable[CellId]) -> None:
+        """Record the cells that a run is to have; a resumed one may have others than it began with."""
+        names = [(cell.model_dump_json(),) for cell in cells]
+        with self._connection() as db:
+            db.execute(
+                "DELETE FROM planned WHERE run = ? AND name NOT IN (SELECT name FROM places WHERE run = ?)", (run, run)
+            )
+            db.executemany("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", names)
+            query = "INSERT OR IGNORE INTO planned SELECT ?, id FROM cell_names WHERE cell = ?"
+            db.executemany(query, ((run, name) for (name,) in names))
+
+    def not_run(self, run: str) -> tuple[list[Place], list[CellId]] | None:
+        """The planned cells that a run has no result for: as they last were, and those that never were.
+
+        None where nobody knows what was planned.
+        """
+        missing = "SELECT name FROM planned WHERE run = :run AND name NOT IN (SELECT name FROM places WHERE run = :run)"
+        newest = f"p.name IN ({missing}) AND p.run = (SELECT max(run) FROM places WHERE name = p.name AND run < :run)"
+        with self._connection() as db:
+            if not db.execute("SELECT 1 FROM planned WHERE run = ? LIMIT 1", (run,)).fetchone():
+                return None
+            known = list(self._rows(db, newest, {"run": run}))
+            query = f"SELECT id, cell FROM cell_names WHERE id IN ({missing}) ORDER BY id"
+            there = {place.name for place in known}
+            names = [cell for name, cell in db.execute(query, {"run": run}) if name not in there]
+        return known, [CellId.model_validate_json(name) for name in names]
+
+    def flaky_cases(self, cell: CellId) -> frozenset[str]:
+        """Cases of a project on an arch that the oracle itself had otherwise in a second run, in the last months."""
+        query = (
+            "SELECT n.name FROM flaky f JOIN case_names n ON n.id = f.name"
+            " WHERE f.project = ? AND f.version = ? AND f.arch = ? AND f.seen > ?"
+        )
+        since = (datetime.now(UTC) - _FLAKY_FOR).isoformat(timespec="seconds")
+        with self._connection() as db:
+            rows = db.execute(query, (cell.project, cell.version, cell.arch, since)).fetchall()
+        return frozenset(name for (name,) in rows)
+
+    def last_ran(self, cell: CellId) -> str:
+        """When a cell was last run, and not taken from the history; "" where it never was."""
+        query = (
+            "SELECT max(p.started) FROM places p JOIN cell_names n ON n.id = p.name WHERE n.cell = ? AND NOT p.cached"
+        )
+        with self._connection() as db:
+            (found,) = db.execute(query, (cell.model_dump_json(),)).fetchone()
+        return found or ""
 
     def save(self, result: CellResult) -> None:
         """Keep a finished cell."""
@@ -210,6 +294,7 @@ class Store:
                 row,
             )
             _place(db, kept.lastrowid or 0, result)
+            _learn(db, result)
 
     def trusted(self, fingerprint: str) -> CellResult | None:
         """The newest believed verdict for exactly this cell."""
@@ -233,6 +318,16 @@ class Store:
         last = next(self._results(query, (cell.project, cell.version, cell.arch, cell.candidate)), None)
         return tuple(each.name for each in last.verdict.differences) if last else ()
 
+    def units(self, cell: CellId) -> int:
+        """How many units the oracle had in the newest cell of that project, version, arch and depth; 0: not known."""
+        query = (
+            "SELECT json_extract(result, '$.oracle.provenance.units') FROM cells"
+            " WHERE project = ? AND version = ? AND arch = ? AND depth = ? ORDER BY id DESC LIMIT 1"
+        )
+        with self._connection() as db:
+            row = db.execute(query, (cell.project, cell.version, cell.arch, cell.depth)).fetchone()
+        return int(row[0] or 0) if row else 0
+
     def baseline(self, fingerprint: str) -> RunResult | None:
         """The oracle's kept result; one that cannot be read counts as none."""
         try:
@@ -250,9 +345,8 @@ class Store:
         """Record that a run took a cell from the history instead of running it."""
         with self._connection() as db:
             db.execute(
-                "INSERT OR REPLACE INTO places SELECT ?, p.name, p.cell, 1, p.verdict, p.reason, p.step, p.started,"
-                " p.differ, p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak,"
-                " p.oracle_test_cpu, ?, p.seconds FROM places p JOIN cell_names n ON n.id = p.name"
+                f"INSERT OR REPLACE INTO places({_PLACE}, ruling) SELECT ?, p.name, p.cell, 1,"
+                f" {_of_place('verdict', *_LASTING)}, ? FROM places p JOIN cell_names n ON n.id = p.name"
                 " WHERE p.run = ? AND NOT p.cached AND n.cell = ?",
                 (run, _ruling(result), result.run, result.cell.model_dump_json()),
             )
@@ -260,8 +354,8 @@ class Store:
     def runs(self) -> list[RunRow]:
         """Every run, oldest first, with the number of cells that it has."""
         query = (
-            "SELECT id, started, finished, request, (SELECT count(*) FROM places WHERE run = runs.id)"
-            " FROM runs ORDER BY id"
+            "SELECT id, started, finished, request, (SELECT count(*) FROM places WHERE run = runs.id),"
+            " coalesce(note, '') FROM runs ORDER BY id"
         )
         with self._connection() as db:
             return [RunRow(*row) for row in db.execute(query)]
@@ -319,13 +413,15 @@ class Store:
                 if place.differ
             }
 
-    def _rows(self, db: sqlite3.Connection, where: str, *given: object) -> Iterator[Place]:
+    def _rows(self, db: sqlite3.Connection, where: str, *given: Any) -> Iterator[Place]:
         query = (
-            "SELECT p.run, p.name, n.cell, p.cell, p.cached, p.verdict, p.reason, p.step, p.started, p.differ,"
-            " p.build_cpu, p.build_peak, p.test_cpu, p.oracle_build_cpu, p.oracle_build_peak, p.oracle_test_cpu,"
-            f" p.ruling, p.seconds FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
+            f"SELECT p.run, p.name, n.cell, p.cell, p.cached, p.ruling, {_of_place('verdict', *_LASTING)}"
+            f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
         )
-        for run, name, cell, row, cached, verdict, reason, step, started, differ, *costs in db.execute(query, given):
+        named = given[0] if given and isinstance(given[0], dict) else given
+        for run, name, cell, row, cached, ruling, verdict, reason, step, started, differ, seconds, *costs in db.execute(
+            query, named
+        ):
             if name not in self._names:
                 self._names[name] = CellId.model_validate_json(cell)
             yield Place(
@@ -339,10 +435,10 @@ class Store:
                 Step(step) if step else None,
                 started,
                 differ,
-                Costs(*costs[:3]),
-                Costs(*costs[3:6]),
-                Ruling.model_validate_json(costs[6]) if costs[6] else Ruling(),
-                costs[7],
+                Costs(*costs[: len(_COSTS)]),
+                Costs(*costs[len(_COSTS) :]),
+                Ruling.model_validate_json(ruling) if ruling else Ruling(),
+                seconds,
             )
 
     def _baseline(self, fingerprint: str) -> Path:
@@ -398,14 +494,12 @@ def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
     """Keep of a cell what reports of many runs need."""
     cell, verdict = result.cell.model_dump_json(), result.verdict
     db.execute("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", (cell,))
-    place = (result.run, cell, row, verdict.kind, verdict.reason, verdict.step, result.started)
+    lasting = (verdict.kind, verdict.reason, verdict.step, result.started, len(verdict.differences), result.seconds)
+    costs = (*_costs(result.candidate), *_costs(result.oracle))
     db.execute(
-        "INSERT OR REPLACE INTO places"
-        " VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(*place, len(verdict.differences), *_costs(result.candidate), *_costs(result.oracle)),
-            *(_ruling(result), result.seconds),
-        ),
+        f"INSERT OR REPLACE INTO places({_PLACE}, ruling)"
+        f" VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0{', ?' * (len(lasting) + len(costs) + 1)})",
+        (result.run, cell, row, *lasting, *costs, _ruling(result)),
     )
     failing = {name: (str(outcome), False) for name, outcome in _others(result)}
     failing |= {each.name: (str(each.candidate), True) for each in verdict.differences}
@@ -416,6 +510,19 @@ def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
     )
 
 
+def _learn(db: sqlite3.Connection, result: CellResult) -> None:
+    """Keep which cases the oracle has otherwise when it is held against itself."""
+    if not result.of_oracle:
+        return
+    names = {*(each.name for each in result.verdict.differences), *result.verdict.flaky}
+    cell = result.cell
+    db.executemany("INSERT OR IGNORE INTO case_names(name) VALUES(?)", ((name,) for name in names))
+    db.executemany(
+        "INSERT OR REPLACE INTO flaky VALUES(?, ?, ?, (SELECT id FROM case_names WHERE name = ?), ?)",
+        ((cell.project, cell.version, cell.arch, name, now()) for name in names),
+    )
+
+
 def _others(result: CellResult) -> Iterator[tuple[str, CaseOutcome]]:
     """The candidate's cases that failed, also where the oracle's do."""
     for name, case in (result.candidate.cases.others if result.candidate else {}).items():
@@ -423,13 +530,20 @@ def _others(result: CellResult) -> Iterator[tuple[str, CaseOutcome]]:
             yield name, case.outcome
 
 
-def _costs(run: RunResult | None) -> tuple[float | None, int | None, float | None]:
+def _costs(run: RunResult | None) -> tuple[float | None, ...]:
+    """In the order of ``Costs``."""
     build, test = (run.step(Step.BUILD), run.step(Step.TEST)) if run else (None, None)
     return (
         build.usage.cpu_seconds if build else None,
         build.usage.peak_kib if build else None,
         test.usage.cpu_seconds if test else None,
+        None,
+        None,
     )
+
+
+def _of_place(*columns: str) -> str:
+    return ", ".join(f"p.{name}" for name in columns)
 
 
 def _ruling(result: CellResult) -> str | None:

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     NO_UNITS = "no-units"
     NO_TESTS = "no-tests"
     SANDBOX = "sandbox"
+    NO_COMPILER = "no-compiler"  # the candidate is not to be found, or cannot be used
     EMULATOR = "emulator"  # the target's programs cannot be run on this machine
     COMPILER_CHANGED = "compiler-changed"  # while its cell ran
     PLUGIN_ERROR = "plugin-error"

@@ -24,6 +24,7 @@ class Health(Frozen):
     ours: dict[Reason, int]  # cells that our own side kept from a verdict, by reason
     mirrors: int = 0  # of those, where a source could not be had
     cut_short: bool = False
+    note: str = ""  # why the run is without some of its cells
     disk_free: int = 0  # bytes
     disk_total: int = 0
     made: str  # when the report was made, UTC
@@ -40,7 +41,9 @@ class Health(Frozen):
         if self.cut_short:
             found.append("the run did not come to its end")
         if self.not_run:
-            found.append(f"{self.not_run:,} cells not run")
+            found.append(f"{self.not_run:,} cells not run{f': {self.note}' if self.note else ''}")
+        elif self.note:
+            found.append(self.note)
         if self.oracle_red:
             found.append(f"oracle red in {self.oracle_red:,} cells")
         if self.mirrors:
@@ -95,6 +98,7 @@ def health(
     *,
     not_run: int = 0,
     cut_short: bool = False,
+    note: str = "",
     disk: tuple[int, int] = (0, 0),
     began: str = "",
 ) -> Health:
@@ -116,6 +120,7 @@ def health(
         ours=ours,
         mirrors=sum(ours.get(reason, 0) for reason in (Reason.DOWNLOAD, Reason.CHECKSUM, Reason.ARCHIVE)),
         cut_short=cut_short,
+        note=note,
         disk_free=disk[0],
         disk_total=disk[1],
         made=made,

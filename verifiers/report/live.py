@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verifiers import hookimpl
+from verifiers.progress import Progress
 from verifiers.report import alike
 from verifiers.report.wording import LABEL, duration, headline, line
 from verifiers.results import EXCUSED, CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult, VerdictKind
@@ -37,6 +38,7 @@ class LiveView:
         self._state = state
         self._console = Console()
         self._running: dict[str, tuple[str, float]] = {}
+        self._progress: dict[str, str] = {}
         self._done: dict[str, list[str]] = {}
         self._cells: Sequence[CellId] = ()
         self._verdicts: dict[str, str] = {}
@@ -74,8 +76,15 @@ class LiveView:
         self._running[str(cell)] = (f"{role} {compiler.name}: {step}", time.monotonic())
 
     @hookimpl
+    def ccverify_step_progress(self, cell: CellId, role: str, step: Step, progress: Progress) -> None:
+        """How far the row's step is."""
+        left = f", about {duration(progress.left)} left" if progress.left is not None else ""
+        self._progress[str(cell)] = f"{progress}{left}"
+
+    @hookimpl
     def ccverify_step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
         """A finished step's mark."""
+        self._progress.pop(str(cell), None)
         mark = "✓" if result.ok else "✗"
         self._done[str(cell)].append(f"{role} {result.step} {mark} {duration(result.usage.seconds)}")
 
@@ -119,7 +128,8 @@ class LiveView:
         rows: list[RenderableType] = [self._matrix()] if len(self._cells) > 1 else []
         for name, (what, since) in list(self._running.items()):
             elapsed = duration(time.monotonic() - since)
-            rows.append(Text.assemble((name, "bold"), "  ", what, "  ", (elapsed, "cyan")))
+            far = self._progress.get(name, "")
+            rows.append(Text.assemble((name, "bold"), "  ", what, "  ", (elapsed, "cyan"), "  ", far))
             if steps := self._done.get(name):
                 rows.append(Text("    " + "  ".join(steps[-6:]), style="dim"))
         if self._download:

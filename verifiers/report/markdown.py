@@ -36,11 +36,13 @@ def markdown(
     places: Sequence[Place],
     red: Iterable[CellResult],
     not_run: Sequence[Place] = (),
+    never: Sequence[CellId] = (),
 ) -> str:
     """Health, a matrix an arch, what is costly, and the reason and first lines of ``red``, whole results."""
     out = [f"### ccverify: {code(title)}", "", f"{'✅' if health.well else '🛑'} {plain(health.line)}", ""]
     shown = {place.cell: MARK[place.shown] + _reason(place) for place in places}
     shown |= {place.cell: f"· not run ({place.shown} before)" for place in not_run}
+    shown |= dict.fromkeys(never, "· not run")
     for arch in dict.fromkeys(cell.arch for cell in shown):
         out += _matrix(arch, {cell: mark for cell, mark in shown.items() if cell.arch == arch})
     out += _costly(places)

@@ -32,7 +32,8 @@ def health_of(selection: Selection, root: Path, made: str = "") -> Health:
     return health(
         selection.places,
         made or now(),
-        not_run=len(selection.not_run),
+        not_run=len(selection.not_run) + len(selection.never),
+        note=run.note if run else "",
         cut_short=run is not None and run.finished is None,
         disk=(disk.free, disk.total),
         began=run.started if run else "",
@@ -57,7 +58,7 @@ def _junit(selection: Selection, store: Store, root: Path, folder: Folder, state
 def _markdown(selection: Selection, store: Store, root: Path, folder: Folder, state: Health) -> Iterator[Path]:
     from verifiers.report.markdown import markdown
 
-    text = markdown(selection.title, state, selection.places, _red(selection, store), selection.not_run)
+    text = markdown(selection.title, state, selection.places, _red(selection, store), selection.not_run, selection.never)
     folder.write("report.md", text)
     yield folder.root / "report.md"
 
@@ -80,7 +81,7 @@ def _json(selection: Selection, store: Store, root: Path, folder: Folder, state:
 def _badges(selection: Selection, store: Store, root: Path, folder: Folder, state: Health) -> Iterator[Path]:
     from verifiers.report.badges import badges
 
-    for name, text in badges(selection.places, len(selection.not_run)):
+    for name, text in badges(selection.places, state.not_run):
         folder.write(f"badges/{name}", text)
     yield folder.root / "badges" / "all.svg"
 

@@ -12,7 +12,7 @@ from verifiers.errors import UsageError
 from verifiers.results import CellId, CellResult, Reason, Verdict, VerdictKind
 from verifiers.store import Place, RunRow, Store
 
-_DECIDING = ("projects", "arches", "candidates", "depth", "accommodate", "mix", "seed", "mix_files")
+_DECIDING = ("projects", "arches", "candidates", "depth", "accommodate", "mix", "seed", "mix_files", "levels", "sample", "failed", "also")
 
 
 class NoHistory(UsageError):
@@ -76,6 +76,7 @@ class Selection:
     before: RunRow | None = None  # the newest earlier run that has cells of this one
     alike: Sequence[RunRow] = ()  # runs in which the same was asked, oldest first, this one the last
     not_run: Sequence[Place] = ()  # cells that belong to it and that it has no result for, as they last were
+    never: Sequence[CellId] = ()  # likewise, and no run ever had
 
 
 def select(store: Store, name: str) -> Selection:
@@ -87,9 +88,9 @@ def select(store: Store, name: str) -> Selection:
     places = store.places(run.id)
     asked = _asked(run)
     alike = [each for each in runs if each.id <= run.id and _asked(each) == asked]
-    expected = store.places(alike[-2].id) if len(alike) > 1 else []
     here = {place.name for place in places}
-    not_run = [place for place in expected if place.name not in here]
+    expected = store.places(alike[-2].id) if len(alike) > 1 else []
+    not_run, never = store.not_run(run.id) or ([place for place in expected if place.name not in here], [])
     return Selection(
         title=run.id,
         places=places,
@@ -97,6 +98,7 @@ def select(store: Store, name: str) -> Selection:
         before=previous(store, run, runs, here),
         alike=alike,
         not_run=not_run,
+        never=never,
     )
 
 

@@ -140,7 +140,8 @@ class TestPages:
             assert tags.scripts == [f"{'' if page.name == 'index.html' else '../'}assets/report.js"]
             assert "img" not in tags.tags
             assert not re.search("[\0\x1b\x07\r\x85\u202e\u2066\ufffe]", text)
-            assert "{{ 7*7 }}" in text and "49" not in re.sub(r"\d{3,}|\d\d:\d\d|:\d\d\b|[\w.]*49[\w.]+|[\w.]+49", "", text)
+            timeless = re.sub(r"\d\d:\d\d|:\d\d\b", "", text)
+            assert "{{ 7*7 }}" in text and "49" not in re.sub(r"\d{3,}|[\w.]*49[\w.]+|[\w.]+49", "", timeless)
             assert len(text) < 400_000
             assert LONG[:2000] not in text
         assert "&lt;script&gt;document.title=&#39;owned&#39;&lt;/script&gt;" in pages[0].read_text()

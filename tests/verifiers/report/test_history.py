@@ -122,7 +122,7 @@ class TestMigration:
                 db.execute(statement)
             db.execute("PRAGMA user_version = 1")
             db.execute("ATTACH ? AS new", (str(tmp_path / "new" / "history.db"),))
-            db.execute("INSERT INTO runs SELECT * FROM new.runs")
+            db.execute("INSERT INTO runs SELECT id, started, finished, request FROM new.runs")
             db.execute("INSERT INTO cells SELECT * FROM new.cells")
         old = Store(State(tmp_path / "old"))
         again = [place for row in old.runs() for place in old.places(row.id)]
