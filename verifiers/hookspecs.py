@@ -14,6 +14,7 @@ import pluggy
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
 
 if TYPE_CHECKING:
+    from verifiers.progress import Progress
     from verifiers.recipes.base import Recipe
     from verifiers.workspace import Workspace
 
@@ -113,6 +114,14 @@ def ccverify_step_started(cell: CellId, compiler: CompilerInfo, role: str, step:
     :param compiler: the compiler that the step runs with.
     :param role: ``oracle``, ``candidate`` or ``confirm`` (a red cell's second run).
     :param step: which step.
+    """
+
+
+@hookspec
+def ccverify_step_progress(cell: CellId, role: str, step: Step, progress: Progress) -> None:
+    """Hear how far a build or a test step is, every few seconds; parameters as in ``ccverify_step_started``.
+
+    :param progress: the units or suites that are done, and the time that may be left.
     """
 
 

@@ -7,14 +7,25 @@ import hashlib
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
-from compiler.driver import Call, DriverConfig, DriverLimits, DriverMix, Route, install, provenance, read_log
+from compiler.driver import (
+    Call,
+    DriverConfig,
+    DriverLimits,
+    DriverMix,
+    Route,
+    Tail,
+    install,
+    parse,
+    provenance,
+    read_log,
+)
 from compiler.driver import faults as faults_of
 from compiler.families import families, host_engines
 from compiler.model import Compiler
@@ -136,6 +147,33 @@ class Instrument:
         if not self._isolated:
             notes = (*notes, "no sandbox: compilers called by their full path were not watched")
         return made.model_copy(update={"slowest_seconds": slowest, "notes": notes})
+
+    def watch(self) -> Callable[[], dict[str, float]]:
+        """A function that tells which units the build has compiled so far, and the CPU seconds that each took."""
+        tail, took = Tail(self._log), dict[str, float]()
+
+        def look() -> dict[str, float]:
+            for call in tail.read():
+                if call.role == "candidate" and call.kind == "compile" and call.step == Step.BUILD and call.ok:
+                    for unit in call.sources:
+                        took[unit] = round(took.get(unit, 0.0) + call.cpu / len(call.sources), 3)
+            return took
+
+        return look
+
+    def forget_cut(self) -> float:
+        """Drop the build's failed calls: a cut ended them, or they come again. Returns the CPU seconds of all."""
+        lines = self._log.read_bytes().splitlines(keepends=True)
+        cpu, kept = 0.0, list[bytes]()
+        for line in lines:
+            call = parse(line)
+            if call and call.step == Step.BUILD:
+                cpu += call.cpu
+            if call and (call.step != Step.BUILD or call.role == "engine" or call.ok):
+                kept.append(line)
+        with self._log.open("wb") as log:  # in place, as it belongs to the user inside
+            log.writelines(kept)
+        return cpu
 
     def keep_log(self, target: Path) -> None:
         """Move the driver's log to where it outlives the work folder."""

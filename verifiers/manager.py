@@ -22,6 +22,7 @@ from verifiers.recipes.base import Recipe
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
 
 if TYPE_CHECKING:
+    from verifiers.progress import Progress
     from verifiers.workspace import Workspace
 
 
@@ -115,6 +116,10 @@ class Manager:
     def step_started(self, cell: CellId, compiler: CompilerInfo, role: str, step: Step) -> None:
         """Tell all plugins."""
         self._tell("ccverify_step_started", cell=cell, compiler=compiler, role=role, step=step)
+
+    def step_progress(self, cell: CellId, role: str, step: Step, progress: Progress) -> None:
+        """Tell all plugins."""
+        self._tell("ccverify_step_progress", cell=cell, role=role, step=step, progress=progress)
 
     def step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
         """Tell all plugins."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from compiler.arches import Arch
@@ -24,8 +25,10 @@ from verifiers.jobserver import Jobserver
 from verifiers.limits import Limits
 from verifiers.manager import Manager
 from verifiers.plan import Plan
-from verifiers.reproduce import script
-from verifiers.results import CompilerInfo, Reason, RunResult, Step, StepResult
+from verifiers.pulse import Pulse
+from verifiers.reproduce import script, written
+from verifiers.results import CompilerInfo, Reason, RunResult, Step, StepResult, Usage
+from verifiers.resume import Cut, clear_torn, read, write
 from verifiers.sandbox import sandbox_for
 from verifiers.state import State, WorkFolder
 from verifiers.store import Store
@@ -76,8 +79,11 @@ class Passage:
         role: str,
         cases: frozenset[str],
         oracle: RunResult | None,
+        key: str = "",
     ) -> None:
-        self._plan, self._engine, self._role = plan, engine, role
+        """``key`` names what this is in a folder that ``--resume`` can go on in."""
+        self._plan, self._engine, self._role, self._oracle = plan, engine, role, oracle
+        self._folder, self._key, self._cut = folder.path, key, read(folder.path) if key else None
         self._compiler = plan.oracle if role == "oracle" else plan.candidate
         cell, tree = folder.path / "cell", folder.path / "ccverify"
         self._foreign = engine.foreign(plan.arch)
@@ -120,7 +126,7 @@ class Passage:
             sample=plan.id.sample,
             failed=plan.failed,
             seed=plan.id.seed,
-            aside={name: case.message or str(case.outcome) for name, case in oracle.cases.others.items()} if oracle else {},
+            aside=_aside(oracle),
             oracle_seconds=_needed(oracle),
         )
 
@@ -141,9 +147,13 @@ class Passage:
         """Take the steps in order, as far as they pass."""
         steps: list[StepResult] = []
         configuration: dict[str, str] = {}
-        for step in Step:
+        if self._cut:
+            steps += self._cut.steps
+            self.work.commands += self._cut.commands
+            configuration = self._configuration() if steps[-1].step is Step.BUILD else {}
+        for step in list(Step)[len(steps) :]:
             self._engine.manager.step_started(self._plan.id, self._info, self._role, step)
-            result = self.step(step)
+            result = self.step(step, steps)
             self._engine.manager.step_finished(self._plan.id, self._info, self._role, result)
             steps.append(result)
             if step is Step.BUILD or not result.ok:
@@ -155,11 +165,14 @@ class Passage:
         if self._role in _SCRIPTS:
             text = script(self._plan, self._compiler, self.work)
             atomic_write(self.work.logs / _SCRIPTS[self._role], text.encode())
+            for name, content in self.work.written.items():
+                atomic_write(self.work.logs / written(self.work) / name, content.encode())
         return RunResult(
             compiler=self._info,
             steps=tuple(steps),
             provenance=provenance,
             configuration=configuration,
+            unit_seconds=self._instrument.watch()() if self._role == "oracle" else {},
             sandbox=self._engine.sandbox,
             ran_by="" if self._plan.arch.native else self._foreign.how,
         )
@@ -175,17 +188,17 @@ class Passage:
             return info  # the distribution's own: what it runs is no news
         return info.model_copy(update={"engine": ", ".join(seen.engines or seen.names)})
 
-    def step(self, step: Step) -> StepResult:
+    def step(self, step: Step, before: Sequence[StepResult]) -> StepResult:
         """Take one step, and find out why it failed where it did."""
         work = self.work
         work.begin(step)
         self._instrument.begin(step)
-        clock = time.monotonic()
-        returned = self._guarded(step)
+        pulse = self._pulse(step, before)
+        returned = self._guarded(step, pulse)
         if step is Step.BUILD and self._foreign.wrapper:
             wrap(work.root, work.sandbox.inside, self._plan.arch, self._foreign.wrapper)
             work.sandbox.adopt(work.root)
-        seconds = time.monotonic() - clock
+        seconds = pulse.seconds
         ok = isinstance(returned, StepResult) and returned.ok
         cases_tell = step is Step.TEST and self._plan.recipe.tests_compile
         faults = () if cases_tell else self._instrument.faults(step, ok)
@@ -204,7 +217,35 @@ class Passage:
             faults=faults,
         )
 
-    def _guarded(self, step: Step) -> StepResult | InfrastructureError:
+    def _pulse(self, step: Step, before: Sequence[StepResult]) -> Pulse:
+        """How far the step is; from the build on word of that is left in a folder that can be gone on in."""
+        engine, plan, work = self._engine, self._plan, self.work
+        earlier, began = 0.0, time.time()
+        if step is Step.BUILD and self._cut:
+            clear_torn(work.root, self._cut)
+            earlier, began = self._cut.seconds, self._cut.began
+            work.usage = Usage(cpu_seconds=self._instrument.forget_cut())
+
+        def note(seconds: float) -> None:
+            if step in (Step.BUILD, Step.TEST) and self._key:
+                ran = tuple(each for each in work.commands if each.step is not step)
+                now = time.time()
+                cut = Cut(key=self._key, steps=tuple(before), commands=ran, began=began, seconds=seconds, last=now)
+                write(self._folder, cut)
+
+        note(earlier)
+        testing = step is Step.TEST
+        return Pulse(
+            look=(lambda: dict(work.suite_seconds)) if testing else self._instrument.watch(),
+            expected=(self._oracle.suites if testing else self._oracle.unit_seconds) if self._oracle else {},
+            total=0 if testing or self._oracle else engine.store.units(plan.id),
+            what="suites" if testing else "units",
+            tell=partial(engine.manager.step_progress, plan.id, self._role, step),
+            note=note,
+            before=earlier,
+        )
+
+    def _guarded(self, step: Step, pulse: Pulse) -> StepResult | InfrastructureError:
         """Call the hook in a thread of its own: a plugin that raises, hangs or returns rubbish harms its cell only."""
         box: list[object] = []
 
@@ -219,6 +260,8 @@ class Passage:
         self.work.last_sandbox_time = time.monotonic()
         while thread.is_alive():
             thread.join(0.5)
+            if step in (Step.BUILD, Step.TEST):
+                pulse.beat()
             quiet = time.monotonic() - self.work.last_sandbox_time
             if thread.is_alive() and not self.work.in_sandbox and quiet > self._engine.plugin_seconds:
                 return PluginError(
@@ -247,9 +290,14 @@ class Passage:
         return texts
 
 
+def _aside(oracle: RunResult | None) -> dict[str, str]:
+    """Cases that the oracle has not passed -> what it said of them."""
+    others = oracle.cases.others if oracle else {}
+    return {name: case.message or str(case.outcome) for name, case in others.items()}
+
+
 def _needed(oracle: RunResult | None) -> dict[str, float]:
     """Step or suite name -> the oracle's wall seconds."""
     if oracle is None:
         return {}
-    steps = {str(step.step): step.usage.seconds for step in oracle.steps}
-    return {**steps, **{name: seconds for step in oracle.steps for name, seconds in step.suites.items()}}
+    return {**{str(step.step): step.usage.seconds for step in oracle.steps}, **oracle.suites}

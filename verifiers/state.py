@@ -13,6 +13,9 @@ from typing import IO
 
 from verifiers.errors import Unwritable
 
+CUT = "cut.json"
+"""In the folder of a run that was cut short and can go on: see ``resume``."""
+
 _KEEP = ".keep"
 _LEAST_FREE = 32 << 20  # bytes, to begin at all
 
@@ -35,6 +38,10 @@ class WorkFolder:
         (self.path / _KEEP).touch()
         self.lock.close()
 
+    def leave(self) -> None:
+        """Give it up as it is: to ``--resume``, or to be cleared away by the next run that is none."""
+        self.lock.close()
+
     def remove(self) -> None:
         """Delete it with all that was built."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -48,8 +55,11 @@ class State:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
-    def open(self) -> None:
-        """Create what is missing and clear away what a killed run left; raises Unwritable."""
+    def open(self, *, resuming: bool = False) -> None:
+        """Create what is missing and clear away what a killed run left, but for what ``resuming`` goes on with.
+
+        Raises Unwritable.
+        """
         try:
             for folder in (self.sources, self.work, self.logs, self.baselines, self.cache):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +71,7 @@ class State:
             probe.unlink()
         except OSError as error:
             raise Unwritable(path=self.root, detail=error.strerror or error) from error
-        self._clear_stale()
+        self._clear_stale(resuming)
 
     @property
     def sources(self) -> Path:
@@ -106,14 +116,19 @@ class State:
         except OSError as error:
             raise Unwritable(path=path, detail=error.strerror or error) from error
 
-    def _clear_stale(self) -> None:
+    def take_work(self, path: Path) -> WorkFolder | None:
+        """An existing work folder, unless another process has it."""
+        try:
+            return WorkFolder(path, _locked(path))
+        except OSError:
+            return None
+
+    def _clear_stale(self, resuming: bool) -> None:
         for path in self.work.iterdir():
-            if not path.is_dir() or (path / _KEEP).exists():
+            if not path.is_dir() or (path / _KEEP).exists() or (resuming and (path / CUT).exists()):
                 continue
-            try:
-                WorkFolder(path, _locked(path)).remove()
-            except OSError:
-                continue  # another run's, at work
+            if folder := self.take_work(path):  # else another run's, at work
+                folder.remove()
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -3,7 +3,7 @@
 from compiler.driver.build import DriverNotBuilt, build_driver, install
 from compiler.driver.config import BadDriverConfig, DriverConfig, DriverLimits, DriverMix, Route, Target, share
 from compiler.driver.faults import faults
-from compiler.driver.log import Call, CallKind, Output, Role, RoutedTo, read_log
+from compiler.driver.log import Call, CallKind, Output, Role, RoutedTo, Tail, parse, read_log
 from compiler.driver.provenance import provenance
 
 __all__ = [
@@ -18,10 +18,12 @@ __all__ = [
     "Role",
     "Route",
     "RoutedTo",
+    "Tail",
     "Target",
     "build_driver",
     "faults",
     "install",
+    "parse",
     "provenance",
     "read_log",
     "share",

@@ -84,14 +84,33 @@ def read_log(path: Path) -> Iterator[Call]:
         return
     with file:
         for line in file:
-            try:
-                yield _call(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                whole = line[line.rfind(_BEGIN) :] if line.rfind(_BEGIN) > 0 else b""
-                try:  # a torn line has no end, so the next one is glued to it
-                    yield _call(json.loads(whole))
-                except (ValueError, KeyError, TypeError):
-                    continue
+            # a torn line has no end, so the next one is glued to it
+            if call := parse(line) or parse(line[max(0, line.rfind(_BEGIN)) :]):
+                yield call
+
+
+class Tail:
+    """Reads a log while it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+
+    def read(self) -> Iterator[Call]:
+        """The whole lines that were added since the last time."""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            added = file.read()
+        added = added[: added.rfind(b"\n") + 1]
+        self._at += len(added)
+        yield from filter(None, map(parse, added.splitlines()))
+
+
+def parse(line: bytes) -> Call | None:
+    """One line; None for a torn one."""
+    try:
+        return _call(json.loads(line))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _call(line: dict[str, Any]) -> Call:

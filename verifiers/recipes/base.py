@@ -112,6 +112,8 @@ class Recipe:
         False  # a compiler's own suite: how a call ends in the test step is a case's outcome
     )
 
+    seeded: ClassVar[bool] = False  # its tests are generated, others for each --seed
+
     def source(self, version: str) -> Source:
         """The pinned source of a version; KeyError where there is none."""
         for source in self.sources:

@@ -1,0 +1,87 @@
+"""A build that was cut short goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from compiler.driver import read_log
+from tests.e2e import fake
+from tests.e2e.conftest import Verify
+from tests.e2e.test_bad_input import wait_for
+from verifiers.resume import Cut, read
+
+LONGER_AGO = 60.0  # seconds: no file of then can be half-written
+
+
+def compiled(log: Path) -> Counter[str]:
+    """How often each unit was compiled by the candidate, successfully."""
+    return Counter(
+        Path(call.unit).name
+        for call in read_log(log)
+        if call.role == "candidate" and call.kind == "compile" and call.ok
+    )
+
+
+def cut_short(verify: Verify, how: signal.Signals) -> tuple[Path, Cut]:
+    """The candidate's folder after its build was ended before the link, all of it made to look older."""
+    makefile = (fake.TREE / "Makefile.in").read_text()
+    verify.changes = {
+        "Makefile.in": makefile.replace("\t$(CC) -o tally $(OBJECTS)", "\tsleep 4\n\t$(CC) -o tally $(OBJECTS)")
+    }
+    verify.body = "Tally.resumes = True\n"
+    process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
+    wait_for(verify.folder / "state" / "logs", "*/*/candidate-build.log")
+    wait_for(verify.folder / "state" / "work", "*/cell/build/tally")  # the stub: the link waits
+    time.sleep(0.3)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    (note,) = (verify.folder / "state" / "work").glob("*/cut.json")
+    cut = read(note.parent)
+    assert cut
+    assert [str(step.step) for step in cut.steps] == ["fetch", "configure"]
+    for path in (note.parent / "cell").rglob("*"):
+        os.utime(path, (cut.last - LONGER_AGO, cut.last - LONGER_AGO), follow_symlinks=False)
+    return note.parent, cut
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_what_was_compiled_is_not_compiled_again(verify: Verify, how: signal.Signals) -> None:
+    """But for what may be half-written; the times are those of all attempts, and the folder is gone afterwards."""
+    folder, cut = cut_short(verify, how)
+    (folder / "cell/build/scale.o").write_bytes(b"\x7fELF")  # half an object, written just now
+    done = verify.run("--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("pass tally@1.0 x86_64 clang")
+    (log,) = (verify.folder / "state" / "logs").glob("*/*/candidate-units.jsonl")
+    times = compiled(log)
+    assert times["main.c"] == times["text.c"] == times["table.c"] == 1
+    assert times["scale.c"] == 2
+    assert [path for path in (verify.folder / "state" / "work").iterdir() if path.is_dir()] == []
+    script = (log.parent / "reproduce.sh").read_text()
+    assert "configure" in script  # what was done before the cut is in it too
+    assert cut.seconds >= 0
+
+
+def test_without_resume_it_is_cleared_away(verify: Verify) -> None:
+    """Another run does not go on with it."""
+    cut_short(verify, signal.SIGKILL)
+    done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "gcc")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path for path in (verify.folder / "state" / "work").iterdir() if path.is_dir()] == []
+
+
+def test_a_changed_recipe_begins_anew(verify: Verify) -> None:
+    """What was built by another recipe is not taken for the new one's."""
+    cut_short(verify, signal.SIGKILL)
+    verify.body += "Tally.configure_arguments = ('--quiet',)\n"
+    verify.plugin()
+    done = verify.run("--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    logs = sorted((verify.folder / "state" / "logs").glob("*/*/candidate-units.jsonl"))
+    assert set(compiled(logs[-1]).values()) == {1}
