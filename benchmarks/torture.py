@@ -41,9 +41,9 @@ SCRIPT = 'if eval "$1" >/dev/null 2>&1; then echo pass; else echo fail; fi'
 def command_lines(work: Workspace, compiler: str) -> list[str]:
     """The plan's cases as shell commands, each with a name of its own for its program."""
     lines: list[str] = []
-    for path in sorted(work.host_path(work.build).glob("*-*.json")):
-        plan = json.loads(path.read_text())
-        for test in plan["tests"]:
+    groups = json.loads(work.host_path(f"{work.build}/plan.json").read_text())["groups"]
+    for tests in groups.values():
+        for test in tests:
             sources = [str(work.host_path(source)) for source in test["sources"]]
             for level in test["levels"]:
                 name = f"{len(lines)}.out"

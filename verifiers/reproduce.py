@@ -7,7 +7,7 @@ from itertools import groupby
 
 from compiler.model import Compiler
 from verifiers.plan import Plan
-from verifiers.results import Step
+from verifiers.results import Source, Step
 from verifiers.workspace import Command, Workspace
 
 _HEAD = """\
@@ -44,14 +44,14 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
     flags = [flag for each in plan.accommodations for flag in each.flags]
     command = shlex.join([*(compiler.command(plan.arch.name) or ()), *flags])
     host = shlex.join(plan.host)
-    source = plan.source
+    source = work.unpacked or plan.source
     text = _HEAD.format(
         cell=plan.id,
         label=work.label,
         packages=" ".join(plan.recipe.packages_on(plan.arch, plan.id.depth)),
         filename=shlex.quote(source.filename),
         kept=shlex.quote(str(work.fetcher.sources / source.sha256 / source.filename)),
-        download=_download(plan),
+        download=_download(source),
         sha256=source.sha256,
         patches="".join(
             f'patch -p1 -d "$W/src" < {shlex.quote(str(each.file))}  # {each.reason}\n' for each in work.patches
@@ -61,6 +61,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         oracle=shlex.quote(shlex.join(plan.oracle.command(plan.arch.name) or ())),
     )
     text += _target(work)
+    text += "".join(f"{_written(name, work)}\n" for name in work.written)
     exports = {key: value for each in plan.accommodations for key, value in each.env.items()}
     for key, value in (*work.tools.items(), *exports.items()):
         text += f"export {key}={shlex.quote(_outside(value, work))}\n"
@@ -85,16 +86,28 @@ def _target(work: Workspace) -> str:
     )
 
 
-def _download(plan: Plan) -> str:
+def written(work: Workspace) -> str:
+    """Name of the folder beside the script with the files that the plugin wrote itself."""
+    return f"{work.label}-files"
+
+
+def _written(name: str, work: Workspace) -> str:
+    """A shell line that writes such a file, the sandbox's paths replaced by the script's own."""
+    kept = shlex.quote(f"{written(work)}/{name}")
+    paths = f"s|{work.tree}/bin|$W/bin|g;s|{work.sandbox.inside}/|$W/|g"
+    return f'sed "{paths}" "$(dirname "$0")"/{kept} > "$W"/build/{shlex.quote(name)}'
+
+
+def _download(source: Source) -> str:
     """Shell lines that try each place until the archive is there."""
     lines = []
-    if plan.source.pool:
+    if source.pool:
         lines.append(
             "[ -f \"$archive\" ] || for site in $(apt-get indextargets --format '$(SITE)' 2>/dev/null | sort -u); do\n"
-            f'  curl -fL -o "$archive" "$site/{plan.source.pool}" && break\n'
+            f'  curl -fL -o "$archive" "$site/{source.pool}" && break\n'
             "done"
         )
-    for url in plan.source.urls:
+    for url in source.urls:
         lines.append(f'[ -f "$archive" ] || curl -fL -o "$archive" {shlex.quote(url)} || true')
     return "\n".join(lines)
 

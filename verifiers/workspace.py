@@ -19,6 +19,7 @@ from compiler.model import Compiler
 from verifiers.archive import extract
 from verifiers.errors import InfrastructureError, StepFailed
 from verifiers.fetch import Fetcher
+from verifiers.files import atomic_write
 from verifiers.instrument import sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Completed, Limits, Mount
@@ -79,12 +80,16 @@ class Workspace:
     only_cases: frozenset[str] = frozenset()  # a confirming run repeats these alone, where there are any
     sample: Sample | None = None
     failed: tuple[str, ...] = ()  # cases of the last run that a sample takes in any case
+    seed: int = 0  # of what a recipe generates
+    aside: Mapping[str, str] = field(default_factory=dict)  # cases that the oracle has not passed -> its message
     oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
     usage: Usage = Usage()  # of the current step
     suite_seconds: dict[str, float] = field(default_factory=dict)
     cases: CaseTable = CaseTable()
     step: Step = Step.FETCH
     commands: list[Command] = field(default_factory=list)
+    written: dict[str, str] = field(default_factory=dict)  # files below the build folder, for ``reproduce.sh``
+    unpacked: Source | None = None  # what lies at ``src``
     last_sandbox_time: float = 0.0
     in_sandbox: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -100,6 +105,11 @@ class Workspace:
         return f"{self.sandbox.inside}/build"
 
     @property
+    def trusted(self) -> bool:
+        """Whether this is the oracle's own run."""
+        return self.label == "oracle"
+
+    @property
     def cc(self) -> str:
         """The compiler under test, as builds must call it."""
         return f"{self.tree}/bin/cc"
@@ -110,6 +120,11 @@ class Workspace:
         return f"{self.tree}/bin/host-cc"
 
     @property
+    def oracle_cc(self) -> str:
+        """The oracle's compiler for the target: for programs of the tests' own, which are not what is tested."""
+        return f"{self.tree}/bin/oracle-cc"
+
+    @property
     def cross(self) -> bool:
         """Whether the target is not the build machine's own architecture."""
         return not self.arch.native
@@ -118,11 +133,6 @@ class Workspace:
     def emulated(self) -> bool:
         """Whether the target's programs run under an emulator, ten times slower or more."""
         return self.arch.needs_emulator
-
-    @property
-    def oracle_cc(self) -> str:
-        """The oracle's compiler for the target: for programs of the tests' own, which are not what is tested."""
-        return f"{self.tree}/bin/oracle-cc"
 
     @property
     def build_triple(self) -> str:
@@ -194,9 +204,20 @@ class Workspace:
             self._check(argv, done)
         return done
 
-    def unpack(self) -> None:
-        """Fetch the pinned archive and lay its tree at ``src``, patched, owned by the sandbox's user."""
-        archive = self.fetcher.get(self.source)
+    def write(self, name: str, text: str) -> None:
+        """Write a file below the build folder, owned by the sandbox's user."""
+        path = self.host_path(f"{self.build}/{name}")
+        atomic_write(path, text.encode())
+        self.sandbox.adopt(path)
+        self.written[name] = text
+
+    def unpack(self, source: Source | None = None) -> None:
+        """Fetch the pinned archive and lay its tree at ``src``, patched, owned by the sandbox's user.
+
+        ``source`` is another archive that was made of it, in the cache already.
+        """
+        self.unpacked = source or self.source
+        archive = self.fetcher.get(self.unpacked)
         target = self.host_path(self.src)
         staging = self.root / "unpack"
         top = extract(archive, staging)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from plugins.gcc_torture.plan import groups
+from plugins.gcc_torture.plan import programs
 from plugins.gcc_torture.scan import scan
 from verifiers.results import Depth
 
@@ -77,12 +77,12 @@ def bare(source: str) -> str:
 
 def labelled(root: Path) -> str:
     """The text of ``labelled.txt`` for the tests below ``root``: a line each, those of standard C left out."""
-    entries = [entry for group in groups(root, "x86_64", Depth.FULL).values() for entry in group]
+    tests = [test for kind in programs(root, "", "x86_64", Depth.FULL).values() for test in kind]
     lines = []
-    for entry in sorted(entries, key=lambda entry: str(entry["name"])):
-        source = _whole(root / entry["name"])
-        if found := rules().labels(entry["name"], source, entry["flags"]):
-            lines.append(f"{entry['name']} {' '.join(found)}\n")
+    for test in sorted(tests, key=lambda test: test.name):
+        source = _whole(root / test.name)
+        if found := rules().labels(test.name, source, test.flags):
+            lines.append(f"{test.name} {' '.join(found)}\n")
     return "".join(lines)
 
 

@@ -1,8 +1,4 @@
-"""Which tests there are, and what is to be done with each: the plan that the runner follows.
-
-A group is what one sandbox runs: few enough cases for all cores to have some, enough for the sandbox to cost little.
-Its tests are taken at a stride, so that all groups take about as long.
-"""
+"""Which tests there are, and what is to be done with each."""
 
 from __future__ import annotations
 
@@ -14,11 +10,10 @@ from typing import Any, Final
 
 from plugins.gcc_torture.dg import Do, read
 from plugins.gcc_torture.targets import Target
+from verifiers.recipes.programs import LEVELS, Program
 from verifiers.results import Depth
 
-LEVELS: Final = ("-O0", "-O1", "-O2", "-O3", "-Os")
 _FEW: Final = ("-O0", "-O2")
-_GROUP: Final = 100  # cases; a sandbox, an interpreter and the canary, some 50 ms of CPU, for each
 _TENTH: Final = 10
 
 _FOLDERS: Final = Path(__file__).with_name("folders.toml")
@@ -56,20 +51,21 @@ def tests(root: Path, arch: str) -> list[Test]:
     return found + [Test(each, "assemble", True, sources=(each,)) for each in _names(root, "compile")]
 
 
-def groups(root: Path, arch: str, depth: Depth, asked: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
-    """The plan of a depth: group -> its tests, as the runner reads them. Raises ValueErrors for what it cannot read.
+def programs(root: Path, inside: str, arch: str, depth: Depth, asked: Sequence[str] = ()) -> dict[str, list[Program]]:
+    """The tests of a depth by kind. Raises ValueErrors for what it cannot read.
 
-    ``asked`` are levels in the place of the depth's own.
+    ``root`` is the folder gcc.c-torture here, ``inside`` the same one in the sandbox; ``asked`` are levels in the place
+    of the depth's own.
     """
     target = Target(arch)
-    planned: dict[str, list[dict[str, Any]]] = {}
-    for kind, members in _kinds(tests(root, arch)).items():
-        chosen = [(test, levels) for number, test in enumerate(members) if (levels := _levels(kind, number, depth))]
-        count = -(-sum(len(asked or levels) for _, levels in chosen) // _GROUP)
-        for number, (test, levels) in enumerate(chosen):
-            name = f"{kind}-{number % count + 1:03}"
-            planned.setdefault(name, []).append(_entry(root, test, asked or levels, target))
-    return planned
+    return {
+        kind: [
+            _program(root, inside, test, asked or levels, target)
+            for number, test in enumerate(members)
+            if (levels := _levels(kind, number, depth))
+        ]
+        for kind, members in _kinds(tests(root, arch)).items()
+    }
 
 
 def _kinds(found: Sequence[Test]) -> dict[str, list[Test]]:
@@ -88,24 +84,22 @@ def _levels(kind: str, number: int, depth: Depth) -> tuple[str, ...]:
     return _FEW if kind == "execute" and number % _TENTH == 0 else ()
 
 
-def _entry(root: Path, test: Test, levels: Sequence[str], target: Target) -> dict[str, Any]:
+def _program(root: Path, inside: str, test: Test, levels: Sequence[str], target: Target) -> Program:
     source = (root / test.name).read_text("latin-1")
-    if test.directed:
-        found = read(source, target, test.do)
-        do, options, factor, fails = found.do, found.options, found.timeout_factor, found.fails
-        skips = {level: found.skip(level) for level in levels}
-    else:
-        do, options, factor, fails = test.do, ("-w", *test.flags), 1.0, False
+    sources = tuple(f"{inside}/{each}" for each in test.sources)
+    if not test.directed:
         skips = dict.fromkeys(levels, "")
-    return {
-        "name": test.name,
-        "do": "reject" if fails else do,
-        "flags": options,
-        "sources": test.sources,
-        "levels": skips,
-        "factor": factor,
-        "volatile": test.volatile,
-    }
+        return Program(test.name, sources, skips, ("-w", *test.flags), test.do, volatile=test.volatile)
+    found = read(source, target, test.do)
+    return Program(
+        test.name,
+        sources,
+        {level: found.skip(level) for level in levels},
+        tuple(found.options),
+        "reject" if found.fails else found.do,
+        found.timeout_factor,
+        test.volatile,
+    )
 
 
 def _flags(root: Path, name: str, folder: dict[str, Any], arch: str) -> tuple[str, ...]:

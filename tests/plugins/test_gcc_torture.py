@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -22,9 +17,9 @@ from plugins.gcc_torture.targets import Target, UnknownTarget
 from plugins.gcc_torture.tcl import BadList, split
 from verifiers.archive import extract
 from verifiers.fetch import Fetcher
-from verifiers.results import CaseOutcome, Depth, TestCase
+from verifiers.recipes.programs import Program
+from verifiers.results import Depth
 from verifiers.state import State, default_state
-from verifiers.testformats import torture
 
 if TYPE_CHECKING:
     from verifiers.workspace import Workspace
@@ -153,13 +148,17 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def cases(groups: dict[str, list[dict[str, Any]]]) -> set[str]:
-    return {f"{test['name']}/{level}" for group in groups.values() for test in group for level in test["levels"]}
+def programs(root: Path, arch: str, depth: Depth, asked: tuple[str, ...] = ()) -> list[Program]:
+    return [each for kind in plan.programs(root, "/x", arch, depth, asked).values() for each in kind]
+
+
+def cases(root: Path, depth: Depth, asked: tuple[str, ...] = ()) -> set[str]:
+    return {f"{test.name}/{level}" for test in programs(root, "x86_64", depth, asked) for level in test.levels}
 
 
 class TestPlan:
     def test_depths_only_grow(self, suite: Path) -> None:
-        smoke, standard, full = (cases(plan.groups(suite, "x86_64", depth)) for depth in Depth)
+        smoke, standard, full = (cases(suite, depth) for depth in Depth)
         assert smoke < standard < full
         assert len(smoke) == 2 * 24
         assert len(standard) == 5 * 233 + 2 * 30
@@ -167,16 +166,9 @@ class TestPlan:
 
     def test_levels_that_are_asked_for(self, suite: Path) -> None:
         """In the place of the depth's own, for the tests of the depth."""
-        smoke = plan.groups(suite, "x86_64", Depth.SMOKE, ("-Os",))
-        assert {name.rpartition("/")[2] for name in cases(smoke)} == {"-Os"}
-        assert len(cases(smoke)) == 24
-
-    def test_no_test_is_in_two_groups(self, suite: Path) -> None:
-        groups = plan.groups(suite, "x86_64", Depth.FULL)
-        names = [test["name"] for group in groups.values() for test in group]
-        assert len(names) == len(set(names))
-        sizes = [sum(len(test["levels"]) for test in group) for group in groups.values()]
-        assert max(sizes) <= 105
+        smoke = cases(suite, Depth.SMOKE, ("-Os",))
+        assert {name.rpartition("/")[2] for name in smoke} == {"-Os"}
+        assert len(smoke) == 24
 
     def test_flags_of_folders(self, suite: Path) -> None:
         """ieee and builtins heed no directives, but their .exp and .x files."""
@@ -188,17 +180,12 @@ class TestPlan:
             "execute/builtins/abs-1-lib.c",
             "execute/builtins/lib/main.c",
         )
-        entry = next(
-            each
-            for group in plan.groups(suite, "i686", Depth.FULL).values()
-            for each in group
-            if each["name"] == "execute/ieee/one.c"
-        )
-        assert set(entry["levels"].values()) == {""}
+        (program,) = [each for each in programs(suite, "i686", Depth.FULL) if each.name == "execute/ieee/one.c"]
+        assert set(program.levels.values()) == {""}
 
     def test_skips_are_planned(self, suite: Path) -> None:
-        groups = plan.groups(suite, "x86_64", Depth.STANDARD)
-        levels = [test["levels"] for group in groups.values() for test in group if test["name"].startswith("compile/")]
+        tests = programs(suite, "x86_64", Depth.STANDARD)
+        levels = [test.levels for test in tests if test.name.startswith("compile/")]
         assert levels == [{"-O0": "dg-skip-if:  *-*-* ", "-O2": ""}] * 30
 
     def test_an_unknown_x_file(self, suite: Path) -> None:
@@ -266,180 +253,6 @@ class TestLabels:
         assert scan("{ ( [ } ) ;" * 50_000) is not None
 
 
-CC = """#!/bin/sh
-# a compiler for the runner's tests: what the source says, as a shell script
-for word; do case $word in *.c) source=$word;; esac; last=$word; done
-while [ $# -gt 0 ]; do [ "$1" = -o ] && output=$2; shift; done
-. "$source"
-"""
-PROGRAM = "printf '#!/bin/sh\\n%s\\n' '{}' > $output; chmod +x $output"
-
-Do = Literal["run", "compile", "assemble", "reject"]
-
-
-def run(
-    folder: Path,
-    tests: dict[str, str],
-    do: Do = "run",
-    wall: float = 60.0,
-    only: tuple[str, ...] = (),
-    canary: str = "kill -ABRT $$",
-    **more: Any,
-) -> dict[str, TestCase]:
-    """Run the runner over sources that are shell scripts, and read what it prints."""
-    cc = folder / "cc"
-    cc.write_text(CC)
-    cc.chmod(0o755)
-    entries = []
-    for name, text in tests.items():
-        (folder / name).write_text(text + "\n")
-        entry = {"name": name, "do": do, "flags": ["-w"], "sources": [str(folder / name)], "levels": {"-O0": ""}}
-        entries.append({**entry, "factor": 1.0, **more})
-    (folder / "canary.c").write_text(PROGRAM.format(canary))
-    whole = {
-        "name": "group",
-        "cc": str(cc),
-        "canary": str(folder / "canary.c"),
-        "root": f"{folder}/",
-        "folder": str(folder / "work"),
-        "starter": [],
-        "compile_seconds": 5.0,
-        "compiler_timeout": 124,
-        "wall_seconds": wall,
-        "limits": {"CPU": 1, "FSIZE": 1 << 20, "CORE": 0},
-        "tests": entries,
-    }
-    (folder / "plan.json").write_text(json.dumps(whole))
-    runner = Path(gcc_torture.__file__).with_name("runner.py")
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", runner, folder / "plan.json", *only],
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=True,
-    )
-    found = {case.name: case for case in torture.parser("group")(done.stdout.splitlines(keepends=True))}
-    assert "group/summary" not in found
-    assert not os.listdir(folder / "work")
-    return found
-
-
-class TestRunner:
-    def test_outcomes(self, tmp_path: Path) -> None:
-        """What a program does, and what is said of it."""
-        programs = {
-            "good.c": "exit 0",
-            "bad.c": "echo one; echo two; exit 3",
-            "abort.c": "kill -ABRT $$",
-            "crash.c": "kill -SEGV $$",
-            "spins.c": "while :; do :; done",
-            "floods.c": "exec cat /dev/zero",
-        }
-        found = run(tmp_path, {name: PROGRAM.format(text) for name, text in programs.items()})
-        assert {name: (case.outcome, case.message) for name, case in found.items()} == {
-            "good.c/-O0": (CaseOutcome.PASS, ""),
-            "bad.c/-O0": (CaseOutcome.FAIL, "wrong-result: exit status 3 after printing two"),
-            "abort.c/-O0": (CaseOutcome.FAIL, "wrong-result: it called abort()"),
-            "crash.c/-O0": (CaseOutcome.CRASH, "test-crash: it died of SIGSEGV"),
-            "spins.c/-O0": (CaseOutcome.TIMEOUT, "test-timeout: it took longer than 1 s"),
-            "floods.c/-O0": (CaseOutcome.CRASH, found["floods.c/-O0"].message),
-        }
-        assert found["floods.c/-O0"].message.startswith("test-crash: it died of SIGXFSZ")
-
-    def test_a_program_that_waits(self, tmp_path: Path) -> None:
-        """It takes no CPU time, but has only so long."""
-        case = run(tmp_path, {"a.c": PROGRAM.format("exec sleep 30")}, wall=1.0)["a.c/-O0"]
-        assert (case.outcome, case.message) == (CaseOutcome.TIMEOUT, "test-timeout: it took longer than 1 s")
-
-    def test_what_compilers_do(self, tmp_path: Path) -> None:
-        """Rejected, crashed, hung, or successful in word only."""
-        found = run(
-            tmp_path,
-            {
-                "rejects.c": f"echo; echo {tmp_path}/rejects.c:1: error: no; exit 1",
-                "flag.c": "echo 'cc: error: unrecognized command-line option -fx'; exit 1",
-                "undefined.c": "echo 'ld: a.c: undefined reference to `f'; exit 1".replace("`f", '"f"'),
-                "links.c": "echo '/usr/bin/ld: cannot find -lx: error'; exit 1",
-                "silent.c": "exit 1",
-                "ice.c": "echo 'x.c:1: internal compiler error: oh'; exit 1",
-                "dies.c": "exit 139",
-                "killed.c": "kill -SEGV $$",
-                "hangs.c": "exec sleep 30",
-                "told.c": "exit 124",
-                "nothing.c": "exit 0",
-                "empty.c": ": > $output",
-                "text.c": "echo no program > $output; chmod +x $output",
-            },
-        )
-        told = {name.partition(".")[0]: (str(case.outcome), case.message) for name, case in found.items()}
-        assert told.pop("text")[0] == "fail"
-        assert told == {
-            "rejects": ("fail", "rejects-valid: rejects.c:1: error: no"),
-            "flag": ("fail", "bad-flag: cc: error: unrecognized command-line option -fx"),
-            "undefined": ("fail", 'undefined-symbol: ld: a.c: undefined reference to "f"'),
-            "links": ("fail", "link-error: /usr/bin/ld: cannot find -lx: error"),
-            "silent": ("fail", "rejects-valid: exit status 1 without a message"),
-            "ice": ("crash", "compiler-crash: exit status 1: x.c:1: internal compiler error: oh"),
-            "dies": ("crash", "compiler-crash: died of SIGSEGV"),
-            "killed": ("crash", "compiler-crash: died of SIGSEGV"),
-            "hangs": ("timeout", "compiler-timeout: "),
-            "told": ("timeout", "compiler-timeout: "),
-            "nothing": ("fail", "false-success: exit 0, but it did not write its output"),
-            "empty": ("fail", "false-success: exit 0, but it did not write its output"),
-        }
-
-    def test_yesterdays_program(self, tmp_path: Path) -> None:
-        """A failed compilation never runs what the test before left."""
-        found = run(tmp_path, {"a.c": PROGRAM.format("exit 0"), "b.c": "true"})
-        assert found["b.c/-O0"].outcome is CaseOutcome.FAIL
-
-    def test_what_must_be_rejected(self, tmp_path: Path) -> None:
-        found = run(tmp_path, {"yes.c": "exit 1", "no.c": ": > $output", "ice.c": "exit 139"}, "reject")
-        assert [str(found[f"{name}.c/-O0"].outcome) for name in ("yes", "no", "ice")] == ["pass", "fail", "crash"]
-
-    def test_only_compiled(self, tmp_path: Path) -> None:
-        """A test to be compiled passes where its object is there, and nothing is run."""
-        found = run(tmp_path, {"a.c": "echo x > $output; [ $output = a.o ] || exit 1"}, "assemble")
-        assert found["a.c/-O0"].outcome is CaseOutcome.PASS
-
-    def test_output_counts(self, tmp_path: Path) -> None:
-        """Programs that print otherwise have another digest."""
-        found = run(
-            tmp_path, {"a.c": PROGRAM.format("echo 1"), "b.c": PROGRAM.format("echo 2"), "c.c": PROGRAM.format(":")}
-        )
-        digests = [found[f"{name}.c/-O0"].digest for name in "abc"]
-        assert len(set(digests)) == 3
-        assert digests[2] == "-"
-        volatile = run(tmp_path, {"a.c": PROGRAM.format("echo 1")}, volatile=True)
-        assert volatile["a.c/-O0"].digest == ""
-
-    @pytest.mark.parametrize("does", ["exit 0", "exit 1", "kill -SEGV $$"])
-    def test_a_compiler_that_makes_all_pass(self, tmp_path: Path, does: str) -> None:
-        """A program that must abort is made first, and it is told where it does not."""
-        found = run(tmp_path, {"a.c": PROGRAM.format("exit 0")}, canary=does)
-        assert [(name, str(case.outcome)) for name, case in found.items()] == [
-            ("group/canary", "fail"),
-            ("a.c/-O0", "pass"),
-        ]
-
-    def test_some_alone(self, tmp_path: Path) -> None:
-        """Named tests are run, and no others."""
-        found = run(tmp_path, {"a.c": "exit 1", "b.c": "exit 1", "c.c": "exit 1"}, only=("c.c", "a.c"))
-        assert list(found) == ["a.c/-O0", "c.c/-O0"]
-
-    def test_skipped(self, tmp_path: Path) -> None:
-        """The reason of a skip is in the message, and nothing is compiled."""
-        skipped = run(tmp_path, {"a.c": "exit 1"}, levels={"-O0": "dg-require-dll"})["a.c/-O0"]
-        assert (skipped.outcome, skipped.message) == (CaseOutcome.SKIP, "dg-require-dll")
-
-    def test_what_is_left_behind(self, tmp_path: Path) -> None:
-        """A program's children end with it."""
-        pid = tmp_path / "pid"
-        run(tmp_path, {"a.c": PROGRAM.format(f"sleep 60 & echo $! > {pid}")})
-        with suppress(FileNotFoundError):  # gone, or a zombie that nobody has waited for yet
-            stat = Path(f"/proc/{int(pid.read_text())}/stat")
-            assert stat.read_text().rpartition(")")[2].split()[0] in "ZX"
-
-
 class TestRecipe:
     def test_suites(self, suite: Path) -> None:
         """A suite a group; its parts are its tests, and a case's name begins with its test's."""
@@ -466,11 +279,6 @@ class TestRecipe:
         assert source.pool == f"pool/main/g/gcc-12/{source.filename}"
         assert sources.TESTS.version == source.version
 
-    def test_actions(self) -> None:
-        """The runner knows every action that a directive can ask for."""
-        text = Path(gcc_torture.__file__).with_name("runner.py").read_text()
-        assert all(f'"{each}"' in text for each in set(get_args(dg.Do)) - {"assemble"})
-
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -492,10 +300,9 @@ class TestPinnedSource:
     def test_every_directive_is_known(self, root: Path, name: str) -> None:
         """On every arch, and what is skipped there."""
         skipped = [
-            test["name"]
-            for group in plan.groups(root, name, Depth.FULL).values()
-            for test in group
-            if test["levels"]["-O2"] and test["name"].startswith("execute/")
+            test.name
+            for test in programs(root, name, Depth.FULL)
+            if test.levels["-O2"] and test.name.startswith("execute/")
         ]
         assert sorted(skipped) == SKIPPED[name]
 

@@ -62,7 +62,7 @@ def run(
         str | None, typer.Option("--mix", metavar="SHARE", help="Give the candidate this share of the units only.")
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Which units --mix takes, which tests --sample.")
+        int, typer.Option("--seed", metavar="N", help="Of --mix, of --sample, and of what fuzzers generate.")
     ] = 0,
     mix_files: Annotated[
         Path | None, typer.Option("--mix-files", metavar="FILE", help="Give the candidate the units listed there only.")

@@ -1,9 +1,12 @@
-"""Runs one group of torture tests inside the sandbox: ``python3 -I -S runner.py GROUP.json [TEST …]``.
+"""Runs one group of small programs inside the sandbox: ``python3 -I -S runner.py PLAN GROUP [TEST …]``.
 
-A program of its own: the standard library only, no threads, no shell, and for each test two processes, the compiler and
-the test's program. It prints a line a case, as soon as the test is done (TABs between)::
+A program of its own: the standard library only, no threads, and for each case two processes, the compiler and
+the test's program. The plan is what ``programs.py`` writes: a ``Program`` a test. It prints a line a case, as soon as
+the test is done (TABs between)::
 
-    OUTCOME  name/level  digest of the program's output  CPU seconds  message
+    OUTCOME  name/level  digest of the program's output  CPU seconds  message  output
+
+The output is a JSON string: the first of what the program printed, or the compiler where there is no program.
 
 and at the end ``END  number of cases``. Messages begin with a word: rejects-valid, bad-flag, undefined-symbol,
 link-error, compiler-crash, compiler-timeout, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -22,7 +26,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # not at run time: typing takes as long to import as all the rest
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _CRASH = re.compile(
@@ -34,6 +38,8 @@ _LINKER = re.compile(rb"(?:^|/)(?:ld|collect2|ld\.lld)(?:: | returned)|linker co
 _ERROR = re.compile(rb"(?i)\berror\b|undefined |cannot |not (?:supported|implemented)|unrecognized|invalid")
 _GRACE = 3.0  # seconds between SIGTERM, which the driver passes on, and SIGKILL
 _KEPT = 1 << 16  # bytes of messages that are searched
+_SHOWN = 2000  # bytes of output that are shown
+_GENERATED = 120.0  # seconds to make a source
 
 
 class Runner:
@@ -50,6 +56,8 @@ class Runner:
         self.pid = 0
         self.stage = 0
         self.gently = False
+        self.said = b""
+        self.checked = ""
         self.hard: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {}
         for name, value in plan["limits"].items():
             which = getattr(resource, "RLIMIT_" + name)
@@ -98,17 +106,17 @@ class Runner:
         os.lseek(self.output, 0, os.SEEK_SET)
         return data
 
-    def compile(self, test: dict[str, Any], level: str) -> tuple[str, str]:
+    def compile(self, test: dict[str, Any], flags: Sequence[str]) -> tuple[str, str]:
         """Compile one test. Returns (outcome, message), PASS where its file is there."""
         do = test["do"]
         made = {"run": "a.out", "compile": "a.s"}.get(do, "a.o")
-        argv = [self.cc, level, *test["flags"]]
+        argv = [self.cc, *flags, *test["flags"]]
         argv += {"run": (), "compile": ("-S",)}.get(do, ("-c",))
         argv += ["-o", made, *test["sources"]]
         if do == "run":
             argv.append("-lm")
         status, _, late = self.run(argv, self.environment, self.plan["compile_seconds"] * test["factor"], True)
-        said = self.taken().replace(self.root, b"")
+        said = self.said = self.taken().replace(self.root, b"")
         code = os.waitstatus_to_exitcode(status)
         if late or code == self.plan["compiler_timeout"]:
             return "TIMEOUT", "compiler-timeout: " + first_line(said)
@@ -129,20 +137,20 @@ class Runner:
         return "FAIL", "false-success: exit 0, but it did not write its output"
 
     def execute(self, test: dict[str, Any]) -> tuple[str, str, float, str]:
-        """Run the program just made. Returns (outcome, digest, CPU seconds, message)."""
+        """Run the program just made. Returns (outcome, digest, CPU seconds, message); ``said`` is what it printed."""
         seconds = self.plan["wall_seconds"] * test["factor"]
         for which, (ours, _) in self.hard.items():
             resource.setrlimit(which, ours)
         try:
-            status, cpu, late = self.run([*self.plan["starter"], "./a.out"], self.bare, seconds, False)
+            status, cpu, late = self.run(["./a.out", *test["arguments"]], self.bare, seconds, False)
         except OSError as error:
             return "FAIL", "", 0.0, "wrong-result: the program cannot be started: " + str(error.strerror)
         finally:
             for which, (_, theirs) in self.hard.items():
                 resource.setrlimit(which, theirs)
-        said = self.taken()
+        said = self.said = self.taken()
         digest = hashlib.blake2b(said, digest_size=8).hexdigest() if said else "-"
-        if test.get("volatile"):
+        if test["volatile"]:
             digest = ""
         code = os.waitstatus_to_exitcode(status)
         if late or code == -signal.SIGXCPU:
@@ -151,6 +159,9 @@ class Runner:
             return "FAIL", digest, cpu, "wrong-result: it called abort()" + after(said)
         if code < 0:
             return "CRASH", digest, cpu, "test-crash: it died of " + signal_name(-code) + after(said)
+        if test["expect"] is not None:
+            wrong = unexpected(said.decode("utf-8", "backslashreplace"), test["expect"])
+            return ("FAIL", digest, cpu, "wrong-result: " + wrong) if wrong else ("PASS", digest, cpu, "")
         if code:
             return "FAIL", digest, cpu, f"wrong-result: exit status {code}" + after(said)
         return "PASS", digest, cpu, ""
@@ -160,39 +171,69 @@ class Runner:
         """The CPU seconds that a program may take."""
         return int(self.plan["limits"]["CPU"])
 
-    def case(self, test: dict[str, Any], level: str, skip: str) -> bytes:
-        """One test at one level, as its line."""
-        name = test["name"] + "/" + level
-        if skip:
-            return line("SKIP", name, "-", 0.0, skip)
+    def attempt(self, test: dict[str, Any], *flags: str) -> tuple[str, str, float, str]:
+        """Compile a test with the flags and run it; returns as ``execute`` does."""
         digest, cpu = "-", 0.0
-        outcome, message = self.compile(test, level)
+        outcome, message = self.compile(test, flags)
         if outcome == "PASS" and test["do"] == "run":
             outcome, digest, cpu, message = self.execute(test)
         clear()
-        return line(outcome, name, digest, cpu, message)
+        return outcome, digest, cpu, message
 
-    def canary(self) -> bytes:
+    def cases(self, test: dict[str, Any]) -> list[bytes]:
+        """One test at all of its levels, a line each."""
+        levels: dict[str, str] = test["levels"]
+        why = "" if all(levels.values()) else self.unfit(test)
+        checked = self.checked
+        results = []
+        for level, skip in levels.items():
+            self.said = b""
+            skip = skip or why
+            result = ("SKIP", "-", 0.0, skip) if skip else self.attempt(test, level)
+            results.append((f"{test['name']}/{level}", result, self.said))
+            if test["check"] and not skip and result[:2] != ("PASS", checked):
+                what = result[3] or "it prints otherwise than when checked"
+                why = f"set aside: {level}: {what}"
+        if test["check"] and why:  # it may be undefined, or too slow: no level of it is held against anything
+            results = [(name, ("SKIP", "-", 0.0, why), said) for name, _, said in results]
+        return [line(name, result, said) for name, result, said in results]
+
+    def unfit(self, test: dict[str, Any]) -> str:
+        """Make the test's source where it is to be made, and check it; says why it is to be set aside, if so."""
+        if test["generate"]:
+            status, _, late = self.run(["/bin/sh", "-c", test["generate"]], self.bare, _GENERATED, False)
+            said = self.taken()
+            if status or late:
+                return f"set aside: its generator {'took too long' if late else 'failed: ' + first_line(said)}"
+        if test["check"]:
+            outcome, self.checked, _, message = self.attempt(test, *test["check"])
+            if outcome != "PASS":
+                return f"set aside: {' '.join(test['check'])}: {message}"
+        return ""
+
+    def canary(self, group: str) -> bytes:
         """A compiler whose programs end well whatever they do would pass every test; b"" where this one's do not."""
         test = {"do": "run", "flags": ["-w"], "sources": [self.plan["canary"]], "factor": 1.0}
-        outcome, _ = self.compile(test, "-O0")
+        test |= {"arguments": [], "volatile": False, "expect": None}
+        outcome, _ = self.compile(test, ("-O0",))
         if outcome == "PASS":
-            outcome, digest, cpu, message = self.execute(test)
+            _, digest, cpu, message = self.execute(test)
             clear()
             if message != "wrong-result: it called abort()":
                 message = "wrong-result: a program that must call abort() did not: " + (message or "exit status 0")
-                return line("FAIL", self.plan["name"] + "/canary", digest, cpu, message)
+                return line(group + "/canary", ("FAIL", digest, cpu, message), self.said)
         return b""
 
-    def all(self) -> None:
-        """All tests of the group, and before them one program that must fail, told of only where it does not."""
-        told = self.canary()
+    def all(self, group: str, wanted: frozenset[str]) -> None:
+        """The wanted tests of the group, and before them one program that must fail, told of only where it does not."""
+        told = self.canary(group)
         write(told)
         count = int(bool(told))
-        for test in self.plan["tests"]:
-            lines = [self.case(test, level, skip) for level, skip in test["levels"].items()]
-            count += len(lines)
-            write(b"".join(lines))
+        for test in self.plan["groups"][group]:
+            if not wanted or test["name"] in wanted:
+                lines = self.cases(test)
+                count += len(lines)
+                write(b"".join(lines))
         write(b"END\t%d\n" % count)
 
 
@@ -202,9 +243,11 @@ def write(data: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-def line(outcome: str, name: str, digest: str, cpu: float, message: str) -> bytes:
+def line(name: str, result: tuple[str, str, float, str], said: bytes) -> bytes:
     """One case's line."""
-    text = f"{outcome}\t{name}\t{digest}\t{cpu:.3f}\t{message}"
+    outcome, digest, cpu, message = result
+    output = json.dumps(said[:_SHOWN].decode("utf-8", "backslashreplace")) if said else ""
+    text = f"{outcome}\t{name}\t{digest}\t{cpu:.3f}\t{message}\t{output}"
     return " ".join(text.split("\n")).encode("utf-8", "backslashreplace") + b"\n"
 
 
@@ -242,6 +285,15 @@ def first_line(said: bytes) -> str:
     return next((text_of(each) for each in said[:_KEPT].splitlines() if each.strip()), "")
 
 
+def unexpected(said: str, expected: str) -> str:
+    """The first line that is not as expected, blanks apart; "" where all are."""
+    mine, theirs = ([" ".join(each.split()) for each in text.split("\n") if each.strip()] for text in (said, expected))
+    for number, (one, other) in enumerate(itertools.zip_longest(mine, theirs), 1):
+        if one != other:
+            return f"line {number} of its output is {text_of((one or '').encode())!r}, not {(other or '')[:200]!r}"
+    return ""
+
+
 def after(said: bytes) -> str:
     """The last line that a failed program printed, as the end of a message."""
     lines = [each for each in said[-_KEPT:].splitlines() if each.strip()]
@@ -267,13 +319,11 @@ def main() -> None:
         plan = json.load(file)
     os.closerange(3, 256)  # the jobserver's pipe is not for tests
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    os.makedirs(plan["folder"], exist_ok=True)
-    os.chdir(plan["folder"])
+    folder = os.path.join(plan["folder"], sys.argv[2])
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
     clear()
-    wanted = frozenset(sys.argv[2:])
-    if wanted:
-        plan["tests"] = [test for test in plan["tests"] if test["name"] in wanted]
-    Runner(plan).all()
+    Runner(plan).all(sys.argv[2], frozenset(sys.argv[3:]))
 
 
 if __name__ == "__main__":

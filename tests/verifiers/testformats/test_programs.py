@@ -1,4 +1,4 @@
-"""The torture runner's own lines, from real runs and from damaged ones."""
+"""The runner's own lines, from real runs and from damaged ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from verifiers.results import CaseOutcome
-from verifiers.testformats.torture import parser
+from verifiers.testformats.programs import parser
 
 RECORDED = Path(__file__).parents[3] / "plugins" / "gcc_torture" / "recorded"
 parse = parser("group")

@@ -1,12 +1,13 @@
-"""The torture runner's own format (``plugins/gcc_torture/runner.py``): a line a case, its columns between TABs.
+"""The format of ``recipes/runner.py``: a line a case, its columns between TABs.
 
-``OUTCOME  name  digest  CPU seconds  message``, and at the end ``END  number of cases``. The digest is of what the
-test's program printed: ``-`` for nothing, and none at all where that is not to be compared. Where the end is missing or
-counts otherwise, ``GROUP/summary`` fails.
+``OUTCOME  name  digest  CPU seconds  message  output``, and at the end ``END  number of cases``. The digest is of what
+the test's program printed: ``-`` for nothing, and none at all where that is not to be compared. Where the end is
+missing or counts otherwise, ``GROUP/summary`` fails.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 
 from verifiers.results import CaseOutcome, TestCase
@@ -31,8 +32,8 @@ def _parse(lines: Iterable[bytes], summary: str) -> Iterator[TestCase]:
     torn = ""
     for line in lines:
         columns = text_of(line).split("\t")
-        if len(columns) == 5 and columns[0] in _OUTCOMES and line.endswith(b"\n"):
-            word, name, digest, _, message = columns
+        if len(columns) == 6 and columns[0] in _OUTCOMES and line.endswith(b"\n"):
+            word, name, digest, _, message, _ = columns
             count += 1
             if word == "PASS":
                 yield passed(name, digest)
@@ -49,3 +50,12 @@ def _parse(lines: Iterable[bytes], summary: str) -> Iterator[TestCase]:
     else:
         message = f"{count} cases, but the end says {said}" if said is not None else f"no end after {count} cases"
     yield TestCase(name=summary, outcome=CaseOutcome.FAIL, message=message)
+
+
+def output_of(lines: Iterable[bytes], name: str) -> str | None:
+    """The first of what a case printed, or its compiler; None where the lines have no such case."""
+    for line in lines:
+        columns = text_of(line).split("\t")
+        if len(columns) == 6 and columns[1] == name:
+            return str(json.loads(columns[5])) if columns[5] else ""
+    return None
