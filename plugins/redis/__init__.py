@@ -11,7 +11,7 @@ from plugins.redis.sources import SOURCES
 from plugins.redis.units import units
 from verifiers import hookimpl
 from verifiers.recipes.autotools import Make
-from verifiers.recipes.base import ComputedName, Patch, Recipe, Suite
+from verifiers.recipes.base import Accommodation, ComputedName, Patch, Recipe, Suite
 from verifiers.results import Depth, Source
 from verifiers.testformats import redistest, tap
 
@@ -50,6 +50,17 @@ class Redis(Make):
     patches: ClassVar[tuple[Patch, ...]] = (
         Patch(file=_FOLDER / "patches" / "probe-7.patch", reason=_QUESTION, versions="7.*"),
         Patch(file=_FOLDER / "patches" / "probe-8.patch", reason=_QUESTION, versions="8.*"),
+    )
+
+    accommodations: ClassVar[tuple[Accommodation, ...]] = (
+        Accommodation(
+            families=("clang",),
+            env={"REDIS_LDFLAGS": "-latomic"},
+            reason=(
+                "8-byte atomics are calls of libatomic on a 32-bit target, where gcc has them inline (i686); upstream "
+                "links with it on 32-bit Arm alone"
+            ),
+        ),
     )
 
     def packages_for(self, depth: Depth) -> tuple[str, ...]:
