@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
-from compiler.arches import arch
-from compiler.families import family
+from verifiers.configtypes import Bytes, KnownArch, KnownFamily, Words
 from verifiers.errors import CcverifyError, UsageError
 from verifiers.excuses import Excuse
 from verifiers.nearest import hint
+from verifiers.nightly.settings import NightlyConfig
 from verifiers.results import Frozen
 from verifiers.tomllines import line_of
 
 FILENAME = "verify.toml"
 _Model = TypeVar("_Model", bound=Frozen)
-_UNITS = {"": 1, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
 class ConfigMissing(UsageError):
@@ -35,44 +33,6 @@ class ConfigError(UsageError):
     """Something in verify.toml is wrong."""
 
     msg = "{path}:{line}: {key}{detail}"
-
-
-def _words(value: object) -> object:
-    """A command is a list of words, or one text that is split as the shell does."""
-    words = shlex.split(value) if isinstance(value, str) else value
-    if isinstance(words, list | tuple) and (not words or not all(words)):
-        raise ValueError("a command needs at least one word")
-    return words
-
-
-def _bytes(value: object) -> object:
-    """A size is a number of bytes, or a text such as "2 GiB", "512M"."""
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
-    if not found:
-        raise ValueError('a size is a number of bytes or a text such as "512 MiB"')
-    return int(float(found[1]) * (1 << _UNITS[found[2].lower()] if found[2] else 1))
-
-
-def _family(name: str) -> str:
-    try:
-        return family(name).name
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-def _arch(name: str) -> str:
-    try:
-        return arch(name).name
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Bytes = Annotated[PositiveInt, BeforeValidator(_bytes)]
-KnownFamily = Annotated[str, BeforeValidator(_family)]
-KnownArch = Annotated[str, BeforeValidator(_arch)]
 
 
 class CompilerEntry(Frozen):
@@ -100,6 +60,7 @@ class LimitsConfig(Frozen):
     file: Bytes | None = None
     disk: Bytes | None = None
     log: Bytes | None = None
+    objects: Bytes | None = None  # of the oracle's, kept for mixes with one candidate
 
 
 class FetchConfig(Frozen):
@@ -122,6 +83,7 @@ class Config(Frozen):
     fetch: FetchConfig = FetchConfig()
     excuse: tuple[Excuse, ...] = ()  # those of the file and of the one it names
     excuses: str = ""  # a file with [[excuse]] tables
+    nightly: NightlyConfig = NightlyConfig()
     state: Path | None = None  # absolute once loaded
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
     jobs: PositiveInt | None = None
@@ -229,9 +191,25 @@ def _absolute(config: Config) -> Config:
         )
         for name, entry in config.compiler.items()
     }
+    night = config.nightly
+    nightly = night.model_copy(
+        update={
+            "plugins": tuple(place(each) for each in night.plugins),
+            "report": night.report and place(night.report),
+            "candidates": tuple(place(each) if "/" in each else each for each in night.candidates),
+            "also": tuple(
+                each.model_copy(
+                    update={"candidates": tuple(place(name) if "/" in name else name for name in each.candidates)}
+                )
+                if each.candidates
+                else each
+                for each in night.also
+            ),
+        }
+    )
     state = config.state and Path(place(str(config.state)))
     excuses = config.excuses and place(config.excuses)
-    return config.model_copy(update={"compiler": entries, "state": state, "excuses": excuses})
+    return config.model_copy(update={"compiler": entries, "state": state, "excuses": excuses, "nightly": nightly})
 
 
 def _not_toml(path: Path, text: str, detail: str) -> ConfigError:
@@ -253,14 +231,19 @@ def _invalid(path: Path, text: str, model: type[Frozen], first: Any) -> Ccverify
 
 
 def _model(where: tuple[str, ...], whole: type[Frozen]) -> type[Frozen]:
-    if where[:1] == ("compiler",):
-        return CompilerEntry
-    sections: dict[tuple[str, ...], type[Frozen]] = {
-        ("limits",): LimitsConfig,
-        ("fetch",): FetchConfig,
-        ("excuse",): Excuse,
-    }
-    return sections.get(where[:1], whole)
+    """The model that describes the table at a place."""
+    for part in where:
+        field = whole.model_fields.get(part)
+        inner = [each for each in _types(field.annotation) if issubclass(each, Frozen)] if field else []
+        whole = inner[0] if inner else whole
+    return whole
+
+
+def _types(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)
 
 
 def _unknown(path: Path, text: str, where: tuple[str, ...], model: type[Frozen]) -> ConfigError:

@@ -34,6 +34,7 @@ from verifiers.calibrate import Calibration
 from verifiers.errors import UsageError
 from verifiers.files import atomic_write
 from verifiers.limits import MIB, Limits, Mount
+from verifiers.objects import Objects
 from verifiers.plan import Plan
 from verifiers.results import Fault, Mix, Provenance, Step
 from verifiers.sandbox import Sandbox
@@ -69,6 +70,7 @@ class Instrument:
     limits: Limits
     call_limits: DriverLimits
     slowest: float = 0.0  # seconds of the oracle's longest call
+    objects: Objects | None = None  # where a mix keeps the oracle's
     wrapper: tuple[str, ...] = ()  # what starts the target's programs where the kernel does not
 
     def __post_init__(self) -> None:
@@ -104,6 +106,8 @@ class Instrument:
             Mount(self.tree / "log", f"{TREE}/log", writable=True),
             Mount(Path("/usr"), f"{TREE}/real/usr"),
         ]
+        if self.objects:
+            mounts.append(self.objects.mount(self.sandbox))
         if sysroot := self.plan.sysroot:
             mounts.append(Mount(sysroot.root, sysroot_place(sysroot, self.sandbox.name)))
         for path in dict.fromkeys((*self.compiler.mounts, *self.plan.oracle.mounts)):
@@ -185,6 +189,9 @@ class Instrument:
 
     def _config(self, step: Step, mix: Mix | None) -> DriverConfig:
         command = self.compiler.command(self.plan.arch.name) or ()
+        oracle = self.plan.oracle.command(self.plan.arch.name) or ()
+        if self.objects and mix:
+            oracle = self.objects.command(oracle, self.sandbox)
         seconds = self.call_limits.seconds
         if not seconds:  # the oracle has the step's own limit: on a loaded machine sqlite3.c takes it five minutes
             seconds = max(_LEAST_SECONDS, _SLOWER * self.slowest) if self.slowest else self.limits.seconds
@@ -192,7 +199,7 @@ class Instrument:
             log=f"{self.inside}/log/units.jsonl",
             root=self.sandbox.inside,
             candidate=command,
-            oracle=self.plan.oracle.command(self.plan.arch.name) or (),
+            oracle=oracle,
             host=self.plan.host,
             append=tuple(flag for each in self.plan.accommodations for flag in each.flags),
             step=step,

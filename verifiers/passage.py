@@ -24,6 +24,7 @@ from verifiers.instrument import Instrument, sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Limits
 from verifiers.manager import Manager
+from verifiers.objects import SIZE, Objects
 from verifiers.plan import Plan
 from verifiers.pulse import Pulse
 from verifiers.reproduce import script, written
@@ -54,6 +55,7 @@ class Engine:
     jobserver: Jobserver = field(default_factory=lambda: Jobserver(1))
     foreign: Callable[[Arch], Foreign] = lambda arch: NATIVE  # how an arch's programs are run here
     fresh: bool = False
+    objects: int = SIZE  # bytes of the oracle's objects that are kept for mixes with one candidate
     excuses: Sequence[Excuse] = ()
     plugin_seconds: float = 1800.0  # what a plugin's own Python may take between two commands
     stop: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +92,7 @@ class Passage:
         if plan.sysroot:
             self._foreign = with_sysroot(self._foreign, plan.arch, sysroot_place(plan.sysroot, engine.sandbox))
         sandbox = sandbox_for(engine.sandbox, cell, self._foreign)
+        mix = None if role == "oracle" else plan.id.mix
         self._instrument = Instrument(
             tree=tree,
             work=cell,
@@ -97,7 +100,8 @@ class Passage:
             sandbox=sandbox,
             plan=plan,
             compiler=self._compiler,
-            mix=None if role == "oracle" else plan.id.mix,
+            mix=mix,
+            objects=Objects.of(plan.candidate, engine.state.cache, engine.objects) if mix else None,
             limits=engine.limits,
             call_limits=engine.call_limits,
             slowest=oracle.provenance.slowest_seconds if oracle else 0.0,

@@ -15,8 +15,8 @@ from verifiers.results import Depth
 
 _ORACLE = "gcc"  # the family that a candidate is not to be where none is named
 _UNPACKERS = {".xz": "xz-utils", ".bz2": "bzip2", ".zst": "zstd"}
-FOR_TESTS = ("clang", "tcc", "chromium")
-"""What this project's own tests run besides the oracle: candidates, and a browser for the reports."""
+FOR_TESTS = ("clang", "tcc", "chromium", "ccache")
+"""What this project's own tests run besides the oracle: candidates, a browser for the reports, mixes."""
 
 
 def of_run(cells: Iterable[tuple[Recipe, Arch]], depth: Depth, sandbox: str) -> list[str]:

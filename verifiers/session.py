@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from compiler.arches import Arch, arch, arches, host_arch
+from compiler.arches import Arch, host_arch
 from compiler.discovery import oracle, resolve
 from compiler.driver import DriverLimits, build_driver
 from compiler.model import Compiler, distinct
@@ -27,13 +27,12 @@ from verifiers.files import is_locked, lock
 from verifiers.jobserver import Jobserver
 from verifiers.limits import GIB, MIB, Limits
 from verifiers.manager import Manager
-from verifiers.matrix import Choice, Settled, choose, exit_code, run_matrix, skips
-from verifiers.nearest import hint
+from verifiers.matrix import Choice, Settled, choose, exit_code, run_matrix
 from verifiers.pace import Curfew, Pace
 from verifiers.passage import Engine
 from verifiers.plan import Plan
-from verifiers.recipes.base import Recipe
-from verifiers.results import Depth, Frozen, MatrixResult, Mix, Sample, Source
+from verifiers.request import Asked, Request, levels_of, mix_of, sample_of
+from verifiers.results import MatrixResult
 from verifiers.sandbox import UnknownSandbox
 from verifiers.state import State, default_state
 from verifiers.store import Store
@@ -43,51 +42,10 @@ STEP: Final = Limits(seconds=3600.0, memory=12 * GIB, processes=2048, log=256 * 
 COMPILE_MEMORY: Final = 6 * GIB  # of one compiler process; sqlite3.c takes one known compiler 1.5 GiB
 
 
-class UnknownVersion(UsageError):
-    """A project has no pinned source of that version."""
-
-    msg = "{project} has no version {version}{hint}; pinned are {known}"
-
-
-class UnknownLevel(UsageError):
-    """No chosen project's tests are compiled at that level."""
-
-    msg = "unknown --opt {name}{hint}; known are: {known}"
-
-
-class BadSample(UsageError):
-    """The sample is neither a share nor a number."""
-
-    msg = "--sample {text!r} is no sample; give a share such as 10%, or a number of tests"
-
-
 class StillRunning(UsageError):
     """The run that --resume would go on with has not been cut short."""
 
     msg = "nothing to resume: the last run, {run}, is still at work in another process"
-
-
-class Request(Frozen):
-    """What the user asked for, in the user's words; kept with the run so that --resume can repeat it."""
-
-    projects: tuple[str, ...] = ()
-    arches: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    depth: str = Depth.STANDARD
-    accommodate: bool = False
-    mix: float | None = None
-    seed: int = 0
-    mix_files: tuple[str, ...] = ()
-    levels: tuple[str, ...] = ()
-    sample: str | None = None
-    failed: bool = False
-    offline: bool = False
-    fresh: bool = False
-    sandbox: str | None = None
-    jobs: int | None = None
-    plugins: tuple[str, ...] = ()
-    also: tuple[Request, ...] = ()  # further cells of the same run
-    nightly: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +95,7 @@ class Session:
         sandbox = request.sandbox or self.config.sandbox or "bubblewrap"
         if sandbox not in ("bubblewrap", "none"):
             raise UnknownSandbox(name=sandbox)
-        asked = [_Asked.of(each, manager) for each in (request, *request.also) if each.projects]
+        asked = [Asked.of(each, manager) for each in (request, *request.also) if each.projects]
         needed = [package for each in asked for package in each.needed(sandbox, self.config)]
         requirements.ensure(needed, install, self._say)
         self.state.open(resuming=run is not None)
@@ -164,6 +122,7 @@ class Session:
             foreign=ways_to_run(self.state, sandbox),
             stop=stop,
             fresh=request.fresh,
+            objects=self.config.limits.objects or Engine.objects,
             excuses=self.config.excuse,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
             unchanged=self._unchanged,
@@ -191,9 +150,9 @@ class Session:
         if engine.stop.is_set() and not why:
             raise KeyboardInterrupt
         store.finish(engine.run, why)
-        return matrix, exit_code(matrix)
+        return matrix, exit_code(matrix.counts)
 
-    def _choice(self, asked: _Asked, lenient: bool) -> Choice:
+    def _choice(self, asked: Asked, lenient: bool) -> Choice:
         """What is asked with its candidates found; ``lenient`` makes those that are lost cells of their own."""
         request, lost = asked.request, dict[str, str]()
         names = list(request.candidates)
@@ -209,9 +168,9 @@ class Session:
             candidates=self._candidates(names, asked.targets) if names or not lost else [],
             depth=asked.depth,
             accommodate=request.accommodate,
-            mix=_mix(request),
-            levels=_levels(request.levels, [recipe for recipe, _ in asked.recipes]),
-            sample=_sample(request),
+            mix=mix_of(request),
+            levels=levels_of(request.levels, [recipe for recipe, _ in asked.recipes]),
+            sample=sample_of(request),
             seed=request.seed,
             lost=lost,
         )
@@ -270,32 +229,6 @@ class Session:
         return oracle(target, cache=self.state.cache)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A request, its names resolved as far as that needs no compiler."""
-
-    request: Request
-    recipes: list[tuple[Recipe, Source]]
-    targets: list[Arch]
-    depth: Depth
-
-    @classmethod
-    def of(cls, request: Request, manager: Manager) -> _Asked:
-        recipes = list(_recipes(manager, request.projects))
-        return cls(request, recipes, targets_of(request.arches), Depth(request.depth))
-
-    def needed(self, sandbox: str, config: Config) -> list[str]:
-        """What must be installed for it."""
-        wanted = [
-            (recipe, target)
-            for recipe, source in self.recipes
-            for target in self.targets
-            if not skips(recipe, target, self.depth, source.version)
-        ]
-        found = requirements.of_run(wanted, self.depth, sandbox)
-        return [*found, *requirements.of_candidates(self.request.candidates, config)]
-
-
 def _pace(store: Store, end: float | None) -> Pace:
     """What the history knows before the night begins."""
     seconds = {place.cell: place.seconds for place in store.places() if place.seconds is not None}
@@ -331,61 +264,6 @@ def bounds(config: LimitsConfig) -> tuple[Limits, DriverLimits]:
     limits = replace(STEP, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     calls = DriverLimits(seconds=config.compile_seconds or 0, memory=config.compile_memory or COMPILE_MEMORY)
     return limits, calls
-
-
-def _mix(request: Request) -> Mix | None:
-    if request.mix is None and not request.mix_files:
-        return None
-    percent = 100.0 if request.mix is None else request.mix
-    return Mix(percent=percent, seed=request.seed, files=request.mix_files)
-
-
-def _levels(asked: Sequence[str], recipes: Sequence[Recipe]) -> tuple[str, ...]:
-    known = list(dict.fromkeys(level for recipe in recipes for level in recipe.levels))
-    found = tuple(level if level.startswith("-") else f"-{level}" for level in asked)
-    for level in found:
-        if level not in known:
-            raise UnknownLevel(name=level, hint=hint(level, known), known=", ".join(known) or "none for this project")
-    return found
-
-
-def _sample(request: Request) -> Sample | None:
-    if request.failed:
-        return Sample(failed_only=True)
-    if request.sample is None:
-        return None
-    text = request.sample.removesuffix("%")
-    try:
-        number = float(text) if text != request.sample else int(text)
-    except ValueError:
-        raise BadSample(text=request.sample) from None
-    if text == request.sample and number >= 1:
-        return Sample(count=int(number), seed=request.seed)
-    if text == request.sample or not 0 < number <= 100:
-        raise BadSample(text=request.sample)
-    return Sample(percent=number, seed=request.seed)
-
-
-def _recipes(manager: Manager, names: Sequence[str]) -> Iterator[tuple[Recipe, Source]]:
-    """Projects by name, with the version that was asked for or the default one; ``all`` is every one of them."""
-    for name in names:
-        bare, _, version = name.partition("@")
-        if bare == "all":
-            yield from ((recipe, recipe.sources[0]) for recipe in manager.recipes.values())
-            continue
-        recipe = manager.recipe(bare)
-        known = [each.version for each in recipe.sources]
-        if version and version not in known:
-            raise UnknownVersion(project=bare, version=version, hint=hint(version, known), known=", ".join(known))
-        yield recipe, recipe.source(version or known[0])
-
-
-def targets_of(names: Sequence[str]) -> list[Arch]:
-    """Arches by name; ``all`` is every one, none is this machine's."""
-    if not names:
-        here = host_arch()
-        return [here] if here else [arch("x86_64")]
-    return [each for name in names for each in (arches().values() if name == "all" else (arch(name),))]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from shutil import copyfile
 
@@ -220,6 +221,22 @@ class TestSaboteurs:
             assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
             assert cell.candidate is not None
             assert cell.candidate.provenance.candidate == (2 if arguments else 6)
+
+    def test_a_second_mix_compiles_only_what_it_must(self, verify: Verify) -> None:
+        """The oracle's objects are kept by content; the cell says whose each unit was all the same."""
+        for name in ("main", "scale"):
+            patterns = verify.folder / "units"
+            patterns.write_text(f"src/{name}.c\n")
+            cell, code = verify.cell("--cc", "clang", "--mix-files", str(patterns))
+            assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
+            assert cell.candidate is not None
+            assert cell.candidate.provenance.mixed == (f"src/{name}.c",)
+        (folder,) = (verify.folder / "state/cache/objects").iterdir()
+        stats = subprocess.run(["ccache", "-d", folder, "--print-stats"], capture_output=True, text=True, check=True)
+        counts = dict(line.split("\t") for line in stats.stdout.splitlines())
+        hits = int(counts["direct_cache_hit"]) + int(counts["preprocessed_cache_hit"])
+        assert hits == 5  # a question of configure, and all units but scale.c and main.c, which was the candidate's
+        assert int(counts["cache_miss"]) == 7
 
 
 SUITES = """
