@@ -30,6 +30,7 @@ from verifiers.results import (
     shown,
 )
 from verifiers.state import State, now
+from verifiers.words import stem
 
 _FLAKY_FOR: Final = timedelta(days=90)  # after which a case that was not seen to be so is steady again
 
@@ -413,6 +414,50 @@ class Store:
                 if place.differ
             }
 
+    def newest_folders(self) -> frozenset[str]:
+        """The folders of every cell's newest result, versions of a candidate taken for one."""
+        with self._connection() as db:
+            _newest(db)
+            query = (
+                "SELECT json_extract(c.result, '$.folder') FROM places p JOIN cells c ON c.id = p.cell"
+                " WHERE (p.run, p.name) IN (SELECT run, name FROM newest)"
+            )
+            return frozenset(folder for (folder,) in db.execute(query) if folder)
+
+    def forget(self, before: str) -> int:
+        """Delete what is of runs that began before a time, but for every cell's newest place; returns how many runs."""
+        old = "SELECT id FROM runs WHERE started < :before AND finished IS NOT NULL"
+        with self._connection() as db:
+            _newest(db)
+            db.execute(
+                f"DELETE FROM places WHERE run IN ({old}) AND (run, name) NOT IN (SELECT run, name FROM newest)",
+                {"before": before},
+            )
+            db.execute("DELETE FROM failing WHERE cell NOT IN (SELECT cell FROM places)")
+            db.execute("DELETE FROM cells WHERE id NOT IN (SELECT cell FROM places)")
+            db.execute(f"DELETE FROM planned WHERE run IN ({old})", {"before": before})
+            gone = db.execute(
+                f"DELETE FROM runs WHERE id IN ({old}) AND id NOT IN (SELECT run FROM places)"
+                " AND id NOT IN (SELECT run FROM cells)",
+                {"before": before},
+            ).rowcount
+            db.execute("DELETE FROM flaky WHERE seen < ?", (before,))
+            named = "SELECT name FROM failing UNION SELECT name FROM flaky"
+            db.execute(f"DELETE FROM case_names WHERE id NOT IN ({named})")
+            db.execute(
+                "DELETE FROM cell_names WHERE id NOT IN (SELECT name FROM places UNION SELECT name FROM planned)"
+            )
+        self._shrink()
+        return gone
+
+    def _shrink(self) -> None:
+        """Give the disk back what more than half of the file no longer needs."""
+        with self._connection() as db:
+            (free,), (pages,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_count"))
+        if free * 2 > pages:
+            with closing(sqlite3.connect(self._state.database, timeout=30)) as db:
+                db.execute("VACUUM")
+
     def _rows(self, db: sqlite3.Connection, where: str, *given: Any) -> Iterator[Place]:
         query = (
             f"SELECT p.run, p.name, n.cell, p.cell, p.cached, p.ruling, {_of_place('verdict', *_LASTING)}"
@@ -548,6 +593,20 @@ def _of_place(*columns: str) -> str:
 
 def _ruling(result: CellResult) -> str | None:
     return None if result.ruling == Ruling() else result.ruling.model_dump_json()
+
+
+def _newest(db: sqlite3.Connection) -> None:
+    """Make the table of every cell's newest place, versions of a candidate taken for one."""
+
+    def family(cell: str) -> str:
+        found = CellId.model_validate_json(cell)
+        return found.model_copy(update={"candidate": stem(found.candidate)}).model_dump_json()
+
+    db.create_function("family", 1, family, deterministic=True)
+    db.execute(
+        "CREATE TEMP TABLE newest AS SELECT max(p.run) AS run, p.name FROM places p JOIN"
+        " (SELECT id, family(cell) AS kind FROM cell_names) n ON n.id = p.name GROUP BY n.kind"
+    )
 
 
 def _marks(values: Collection[object]) -> str:

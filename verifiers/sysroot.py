@@ -105,6 +105,16 @@ def sysroot(
     return found
 
 
+def unused_roots(cache: Path) -> Iterator[Path]:
+    """Roots that no key names any more. A run that began before it was replaced may still use one."""
+    folder = cache / "roots"
+    named = set()
+    for pointer in folder.glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            named.add(json.loads(pointer.read_text(encoding="utf-8"))["root"])
+    yield from (path for path in folder.glob("*/") if path.name not in named)
+
+
 def _make(
     arch: Arch, packages: Sequence[str], suites: Sequence[str], pointer: Path, offline: bool, say: Callable[[str], None]
 ) -> Sysroot:

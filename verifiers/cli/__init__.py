@@ -13,7 +13,7 @@ from verifiers.errors import CcverifyError
 
 def application() -> typer.Typer:
     """The command with all of its subcommands."""
-    from verifiers.cli import compare, doctor, listing, report, run, show
+    from verifiers.cli import compare, doctor, listing, nightly, report, run, show
 
     app = typer.Typer(
         name="verify",
@@ -25,6 +25,7 @@ def application() -> typer.Typer:
     app.callback(invoke_without_command=True)(run.run)
     app.command("list")(listing.listing)
     app.command("doctor")(doctor.doctor)
+    app.command("nightly")(nightly.nightly)
     app.command("show")(show.show)
     app.command("compare")(compare.compare)
     app.command("report")(report.report)

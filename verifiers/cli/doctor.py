@@ -35,8 +35,8 @@ def doctor(
     from verifiers import apt, packages, requirements
     from verifiers.config import find_config, load_config
     from verifiers.manager import Manager
+    from verifiers.request import targets_of
     from verifiers.results import Depth
-    from verifiers.session import targets_of
     from verifiers.state import default_state
 
     settings = load_config(find_config(config))

@@ -99,7 +99,8 @@ def run(
 
         print(f"ccverify {installed('ccverify')}")
         return 0
-    from verifiers.session import Request, Session
+    from verifiers.request import Request
+    from verifiers.session import Session
 
     request = Request(
         projects=tuple(project or ()),

@@ -1,0 +1,1 @@
+"""The night: run by itself, kept, compared, shown, and told."""

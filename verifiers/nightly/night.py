@@ -1,0 +1,175 @@
+"""One night from beginning to end: cells, report, comparison, retention, and what is told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from verifiers.errors import CcverifyError, InfrastructureError, UsageError
+from verifiers.files import atomic_write, is_locked, lock
+from verifiers.matrix import exit_code
+from verifiers.nightly import notify
+from verifiers.nightly.merge import merge
+from verifiers.nightly.news import Told, headline, lines, news
+from verifiers.nightly.retention import tidy
+from verifiers.report import changes
+from verifiers.report.files import Folder
+from verifiers.report.health import Health
+from verifiers.report.names import slug
+from verifiers.report.publish import health_of, publish
+from verifiers.report.regress import compare_runs
+from verifiers.report.selection import Results, Selection, loaded, select
+from verifiers.request import Request
+from verifiers.results import CaseTable, CellResult
+from verifiers.session import Night, Session
+from verifiers.store import Store, cases_of
+
+_CASES = 20  # of a kind in compare.md
+
+
+class NothingNightly(UsageError):
+    """No night is described."""
+
+    msg = 'no [nightly] projects in {path}; give them, such as projects = ["sqlite"] and candidates = ["clang"]'
+
+
+class NightRunning(InfrastructureError):
+    """Two nights at once."""
+
+    msg = "a night is at work on {state} in another process"
+
+
+class NoNight(UsageError):
+    """Nothing to go on with."""
+
+    msg = "nothing to resume: the last night below {state} came to its end"
+
+
+class Nightly:
+    """The nights of one state folder."""
+
+    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
+        self._session, self._say = session, say
+        self._settings = session.config.nightly
+        self._state = session.state
+        self._store = Store(session.state)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the nights' lock; raises NightRunning."""
+        path = self._state.root / "nightly.lock"
+        if path.exists() and is_locked(path):
+            raise NightRunning(state=self._state.root)
+        with lock(path):
+            yield
+
+    def run(
+        self, request: Request, listeners: Sequence[object], *, resume: bool, install: bool, ending: bool = True
+    ) -> int:
+        """Run a night, or complete one that was killed; always leaves a report. Returns the exit code."""
+        if not request.projects:
+            raise NothingNightly(path=self._session.config.path or "verify.toml")
+        notify.check(self._settings.notify.urls)
+        self._state.open(resuming=resume)
+        run, known = None, self._store.newest(nightly=True)
+        if resume:
+            if found := self._session.unfinished(nightly=True):
+                run, request = found
+            elif known is None or self._told().run == known.id:
+                raise NoNight(state=self._state.root)
+            else:  # its cells are there; it was killed while it ended
+                return self.end(known.id)
+        bounds = Night(
+            seconds=self._settings.hours * 3600 if self._settings.hours else None,
+            least_free=self._settings.least_free,
+            oracle_days=self._settings.oracle_days,
+        )
+        failed: BaseException | None = None
+        try:
+            self._session.run(request, listeners, run, install=install, night=bounds)
+        except BaseException as error:  # a report is left in any case
+            failed = error
+        newest = self._store.newest(nightly=True)
+        if newest is None or (run is None and known and newest.id == known.id):  # it did not even begin
+            self._store.begin(request.model_dump_json())
+            newest = self._store.newest(nightly=True)
+        assert newest
+        if failed and not isinstance(failed, KeyboardInterrupt):
+            text = str(failed) if isinstance(failed, CcverifyError) else f"{type(failed).__name__}: {failed}"
+            self._store.finish(newest.id, f"it was broken off: {text}")
+        code = self.end(newest.id) if ending else self._code(newest.id)
+        if failed:
+            raise failed
+        return code
+
+    def merge(self, request: Request, folders: Sequence[Path]) -> int:
+        """Make one night of parts that ran elsewhere, and end it. Returns the exit code."""
+        self._state.open()
+        run = self._store.begin(request.model_dump_json())
+        merge(self._state, self._store, run, folders, self._say)
+        return self.end(run)
+
+    def end(self, run: str) -> int:
+        """Write the report of a run, remove what is old, and tell what is new. Returns the exit code."""
+        selection = select(self._store, run)
+        health = health_of(selection, self._state.root)
+        folder = Folder(Path(self._settings.report or self._state.root / "reports" / "nightly"))
+        self._compare(selection, folder)
+        items, told = news(
+            self._told(),
+            run,
+            (result for _, result in loaded(self._store, selection.places)),
+            [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never],
+            health.troubles,
+        )
+        link = self._settings.notify.link.rstrip("/")
+        pages = {place.cell: f"{link}/cells/{slug(place.cell)}.html" for place in selection.places} if link else {}
+        text = "\n".join(
+            [*lines(items, self._settings.notify.cases, pages), "", health.line, *([link] if link else [])]
+        )
+        folder.write("news.txt", text + "\n")
+        for path in publish(self._settings.formats, selection, self._store, self._state.root, folder):
+            print(path)
+        self._say(str(tidy(self._state, self._store, self._settings.keep)))
+        self._say(f"news: {headline(items) or 'none'}")
+        if items:
+            try:
+                notify.send(self._settings.notify.urls, f"ccverify: {headline(items)}", text)
+            except CcverifyError as error:
+                self._say(str(error))
+                return self._code(run) or error.exit_code
+        atomic_write(self._state.root / "nightly.json", told.model_dump_json().encode())
+        return self._code(run)
+
+    def _code(self, run: str) -> int:
+        health: Health = health_of(select(self._store, run), self._state.root)
+        code = exit_code(health.shown)
+        return 3 if not code and (health.not_run or health.note) else code
+
+    def _compare(self, selection: Selection, folder: Folder) -> None:
+        """What changed since the run before, as Markdown and JSON; nothing where there is none."""
+        if selection.before is None or selection.run is None:
+            return
+
+        def cases(result: CellResult) -> CaseTable | None:
+            return cases_of(self._state.root, result)
+
+        comparison = compare_runs(
+            Results(self._store, self._store.places(selection.before.id)),
+            Results(self._store, selection.places),
+            cases,
+            names=(selection.before.id, selection.title),
+            cut_short=selection.run.finished is None,
+        )
+        folder.write("compare.md", changes.markdown(comparison, _CASES))
+        folder.write("compare.json", comparison.model_dump_json(indent=1))
+
+    def _told(self) -> Told:
+        """What was told so far; nothing where that cannot be read, so that it is rather told twice."""
+        try:
+            return Told.model_validate_json((self._state.root / "nightly.json").read_bytes())
+        except (OSError, ValidationError):
+            return Told()
