@@ -12,6 +12,7 @@ from verifiers.configdiff import configuration_differences
 from verifiers.errors import InfrastructureError
 from verifiers.excuses import rule
 from verifiers.files import atomic_write, lock
+from verifiers.mixing import cannot_be_mixed
 from verifiers.passage import Engine, Passage
 from verifiers.plan import Plan
 from verifiers.results import (
@@ -136,6 +137,8 @@ class _Runs:
             return compare(None, self.oracle, may_miss)
         self.candidate = self._go("candidate")
         first = compare(self.candidate, self.oracle, may_miss)
+        if self._plan.id.mix and (skip := cannot_be_mixed(first)):
+            return skip
         if first.kind is not VerdictKind.FAIL:
             return first
         again = frozenset(each.name for each in first.differences)

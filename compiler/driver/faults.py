@@ -43,7 +43,7 @@ _UNDEFINED: Final = re.compile(
 )
 _LINKER: Final = re.compile(
     r"\bld(?:\.\w+)?: |collect2: |cannot find (?:-l|library)|library '.*' not found|linker command failed"
-    r"|multiple definition of",
+    r"|multiple definition of|file not recognized",
     re.IGNORECASE,
 )
 

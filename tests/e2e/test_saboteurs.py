@@ -222,6 +222,16 @@ class TestSaboteurs:
             assert cell.candidate is not None
             assert cell.candidate.provenance.candidate == (2 if arguments else 6)
 
+    @pytest.mark.parametrize(("flag", "what"), [("-fno-pie", "position-independent code"), ("-flto", "link-time")])
+    def test_objects_that_cannot_be_mixed(self, verify: Verify, flag: str, what: str) -> None:
+        """Said as a skip: that they do not go into one link is no fault of either compiler."""
+        patterns = verify.folder / "units"
+        patterns.write_text("src/*.c\n")
+        cc = verify.compiler(f'exec clang {flag} "$@"')
+        cell, code = verify.cell("--cc", cc, "--mix-files", str(patterns))
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.SKIP, Reason.UNSUPPORTED, 3), cell.verdict
+        assert what in cell.verdict.message
+
     def test_a_second_mix_compiles_only_what_it_must(self, verify: Verify) -> None:
         """The oracle's objects are kept by content; the cell says whose each unit was all the same."""
         for name in ("main", "scale"):
