@@ -55,16 +55,21 @@ class Jobserver:
         return f" -j{self._jobs} --jobserver-auth={self._read},{self._write}"
 
     @contextlib.contextmanager
-    def job(self) -> Iterator[None]:
-        """Wait for a token and hold it; at once where the run is to end, for nothing will be started then."""
+    def job(self, *, all_free: bool = False) -> Iterator[int]:
+        """Wait for a token and hold it; at once where the run is to end, for nothing will be started then.
+
+        With ``all_free`` hold all others that nobody has, too: for a program that runs several processes at once, and
+        knows of no jobserver. Yields how many are held, 1 at least.
+        """
         taken = self._take()
+        more = self._take_more() if taken and all_free else 0
         try:
-            yield
+            yield 1 + more
         finally:
             with self._lock:
                 self._running -= taken
                 if taken:
-                    os.write(self._write, _TOKEN)
+                    os.write(self._write, _TOKEN * (1 + more))
                 if self._running == 0:
                     self._restore()
 
@@ -79,6 +84,12 @@ class Jobserver:
                 self._running += 1
                 return True
         return False
+
+    def _take_more(self) -> int:
+        try:
+            return len(os.read(self._read, self._jobs - 1)) if self._jobs > 1 else 0
+        except BlockingIOError:
+            return 0
 
     def _restore(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -190,15 +190,18 @@ class Workspace:
         env: Mapping[str, str] | None = None,
         seconds: float = 0.0,
         check: bool = True,
+        jobs: str = "",
     ) -> Completed:
         """Run a command in the sandbox, its output appended to the step's log; raise StepFailed when it fails.
 
-        ``cwd`` is an inside path (default: the build folder). ``seconds`` overrides the step's time limit.
+        ``cwd`` is an inside path (default: the build folder). ``seconds`` overrides the step's time limit. ``jobs`` is
+        the option (``-j``) of a program that does not know make's jobserver: it is told how many jobs are its own.
         """
         with self.log.open("ab") as log:
             log.write(f"$ {' '.join(argv)}\n".encode())
             log.flush()
-            done = self._run(argv, cwd, env or {}, log, seconds or self._allowed(self.step, self.limits.seconds))
+            limit = seconds or self._allowed(self.step, self.limits.seconds)
+            done = self._run(argv, cwd, env or {}, log, limit, jobs)
         self.usage = self.usage + done.usage
         if check:
             self._check(argv, done)
@@ -268,14 +271,16 @@ class Workspace:
         emulated = _EMULATED if slowed and self.emulated else 1.0
         return max(floor * emulated, _SLOWER * self.oracle_seconds.get(name, 0.0))
 
-    def _run(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: BinaryIO, seconds: float) -> Completed:
+    def _run(
+        self, argv: Sequence[str], cwd: str, env: Mapping[str, str], log: BinaryIO, seconds: float, jobs: str = ""
+    ) -> Completed:
         with self._lock:
             self.commands.append(Command(self.step, tuple(argv), cwd or self.build, dict(env)))
             self.in_sandbox += 1
         try:
-            with self.jobserver.job():
+            with self.jobserver.job(all_free=bool(jobs)) as width:
                 return self.sandbox.run(
-                    argv,
+                    [*argv, f"{jobs}{width}"] if jobs else argv,
                     cwd=cwd or self.build,
                     env={**self.environment, **env},
                     log=log,

@@ -72,6 +72,17 @@ class TestShared:
         assert (done.returncode, done.stderr) == (0, b"")
         assert max(int(line) for line in (tmp_path / "seen").read_text().split()) == 4
 
+    def test_one_that_knows_no_jobserver_holds_what_is_free(self) -> None:
+        """It has what others leave, nobody has it at the same time, and all comes back."""
+        server = Jobserver(4)
+        with server.job(), server.job(all_free=True) as width:
+            assert width == 3
+            assert free(server) == 0
+        assert free(server) == 4
+        with server.job(), server.job(), server.job(), server.job(all_free=True) as width:
+            assert width == 1
+        assert free(server) == 4
+
     def test_waits_for_its_turn(self) -> None:
         """No more commands at once than jobs."""
         server, order = Jobserver(1), []
