@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from verifiers.results import CellResult, MatrixResult, Reason, Step, VerdictKind
+from tests.e2e.real import cell_of, compiler, passed
+from verifiers.results import CellResult, Reason, Step, VerdictKind
 
 FUZZ_SMOKE = 14_616
 FUZZ = 46_217
@@ -23,33 +21,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(state: Path, *arguments: str) -> tuple[CellResult, int]:
-    """The one cell's result and the exit code of the real command."""
-    command = [
-        sys.executable,
-        "-m",
-        "verifiers",
-        "--project",
-        "sqlite",
-        "--arch",
-        "x86_64",
-        "--json",
-        "--state",
-        str(state),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, timeout=5400)
-    assert done.stdout, done.stderr
-    (cell,) = MatrixResult.model_validate_json(done.stdout).cells
-    return cell, done.returncode
-
-
-def cases(cell: CellResult, state: Path, prefix: str) -> int:
-    """Number of the candidate's passed cases in the suites whose names begin so."""
-    from verifiers.results import COMPLETED
-    from verifiers.store import read_cases
-
-    table = read_cases(state / cell.folder / "cases.json.gz")
-    return sum(name.startswith(prefix) and not name.endswith(COMPLETED) for name in table.passed)
+    """The one cell of SQLite."""
+    return cell_of(state, "--project", "sqlite", "--arch", "x86_64", *arguments)
 
 
 class TestSmoke:
@@ -59,7 +32,7 @@ class TestSmoke:
         """With the oracle's counts, every unit its own, and the second time from the cache."""
         cell, code = run(state, "--depth", "smoke", "--cc", "clang")
         assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
-        assert cases(cell, state, "fuzzdata") == FUZZ_SMOKE
+        assert len(passed(cell, state, "fuzzdata")) == FUZZ_SMOKE
         assert cell.candidate is not None
         assert cell.candidate.provenance.leaks == ()
         again, _ = run(state, "--depth", "smoke", "--cc", "clang")
@@ -83,7 +56,7 @@ class TestSmoke:
 class TestSaboteur:
     """One constant flipped in one function of sqlite3.c."""
 
-    SCRIPT = """#!/bin/sh
+    SCRIPT = """
 # sqlite3Atoi64 multiplies by eleven
 [ -e sqlite3.c ] || exec gcc "$@"
 sed 's/u = u\\*10 + c/u = u*11 + c/' sqlite3.c > sabotaged.c
@@ -96,12 +69,7 @@ exec gcc "$@"
 
     def test_is_caught_by_its_output(self, state: Path, tmp_path: Path) -> None:
         """Nothing crashes; only the results are not the oracle's."""
-        for path in (tmp_path, *tmp_path.parents[:2]):
-            path.chmod(path.stat().st_mode | 0o011)
-        cc = tmp_path / "mycc"
-        cc.write_text(self.SCRIPT)
-        cc.chmod(0o755)
-        cell, code = run(state, "--depth", "smoke", "--cc", str(cc))
+        cell, code = run(state, "--depth", "smoke", "--cc", compiler(tmp_path, self.SCRIPT))
         verdict = cell.verdict
         assert (verdict.kind, verdict.step, code) == (VerdictKind.FAIL, Step.TEST, 1)
         assert verdict.reason in (Reason.WRONG_RESULT, Reason.TEST_CRASH)
@@ -116,8 +84,8 @@ class TestStandard:
         """With the counts measured by hand."""
         cell, code = run(state, "--cc", cc)
         assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
-        assert cases(cell, state, "fuzzdata") == FUZZ
-        assert cases(cell, state, "extraquick") == EXTRAQUICK
+        assert len(passed(cell, state, "fuzzdata")) == FUZZ
+        assert len(passed(cell, state, "extraquick")) == EXTRAQUICK
 
     def test_tcc_accommodated(self, state: Path) -> None:
         """One test name differs, and that is known."""
