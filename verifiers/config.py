@@ -69,6 +69,12 @@ class FetchConfig(Frozen):
     mirrors: tuple[str, ...] = ()
 
 
+class ProjectEntry(Frozen):
+    """[project.NAME]: what its tests can use and no archive has."""
+
+    samples: Path | None = None  # a folder; absolute once loaded
+
+
 class ExcuseFile(Frozen):
     """The file that ``excuses`` names."""
 
@@ -81,6 +87,7 @@ class Config(Frozen):
     compiler: dict[str, CompilerEntry] = Field(default_factory=dict)
     limits: LimitsConfig = LimitsConfig()
     fetch: FetchConfig = FetchConfig()
+    project: dict[str, ProjectEntry] = Field(default_factory=dict)
     excuse: tuple[Excuse, ...] = ()  # those of the file and of the one it names
     excuses: str = ""  # a file with [[excuse]] tables
     nightly: NightlyConfig = NightlyConfig()
@@ -209,7 +216,12 @@ def _absolute(config: Config) -> Config:
     )
     state = config.state and Path(place(str(config.state)))
     excuses = config.excuses and place(config.excuses)
-    return config.model_copy(update={"compiler": entries, "state": state, "excuses": excuses, "nightly": nightly})
+    projects = {
+        name: entry.model_copy(update={"samples": entry.samples and Path(place(str(entry.samples)))})
+        for name, entry in config.project.items()
+    }
+    update = {"compiler": entries, "project": projects, "state": state, "excuses": excuses, "nightly": nightly}
+    return config.model_copy(update=update)
 
 
 def _not_toml(path: Path, text: str, detail: str) -> ConfigError:

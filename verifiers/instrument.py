@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from compiler.arches import arches
 from compiler.driver import (
     Call,
     DriverConfig,
@@ -74,7 +75,7 @@ class Instrument:
     wrapper: tuple[str, ...] = ()  # what starts the target's programs where the kernel does not
 
     def __post_init__(self) -> None:
-        install(self.tree, self.driver, _fallbacks(self.plan.arch.triple))
+        install(self.tree, self.driver, _fallbacks(self.plan.arch.triple), self._other_oracles)
         for folder in ("log", "real/usr"):
             (self.tree / folder).mkdir(parents=True, exist_ok=True)
         self._log.touch()
@@ -88,6 +89,12 @@ class Instrument:
     @property
     def _isolated(self) -> bool:
         return self.sandbox.name != "none"
+
+    @property
+    def _other_oracles(self) -> dict[str, tuple[str, ...]]:
+        """Of the other arches, as far as they are on this machine."""
+        paths = {each.name: next(filter(None, map(shutil.which, each.oracle)), "") for each in arches().values()}
+        return {name: (path,) for name, path in paths.items() if path and name != self.plan.arch.name}
 
     @property
     def _log(self) -> Path:
@@ -110,6 +117,8 @@ class Instrument:
             mounts.append(self.objects.mount(self.sandbox))
         if sysroot := self.plan.sysroot:
             mounts.append(Mount(sysroot.root, sysroot_place(sysroot, self.sandbox.name)))
+        if samples := self.plan.recipe.samples:
+            mounts.append(Mount(samples, str(samples)))
         for path in dict.fromkeys((*self.compiler.mounts, *self.plan.oracle.mounts)):
             mounts.append(Mount(Path(path), path))
         own = calibration.engines if calibration else ()

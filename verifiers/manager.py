@@ -7,7 +7,7 @@ import importlib.util
 import pkgutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from verifiers.recipes.base import Recipe
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
 
 if TYPE_CHECKING:
+    from verifiers.config import ProjectEntry
     from verifiers.progress import Progress
     from verifiers.workspace import Workspace
 
@@ -30,6 +31,12 @@ class BadPlugin(UsageError):
     """A plugin cannot be loaded."""
 
     msg = "plugin {name}: {detail}"
+
+
+class NoSamples(UsageError):
+    """The folder that the configuration names is none."""
+
+    msg = "[project.{project}] samples: {path} is not a folder; mend verify.toml"
 
 
 class UnknownProject(UsageError):
@@ -73,6 +80,13 @@ class Manager:
         if name not in self._recipes:
             raise UnknownProject(name=name, hint=hint(name, self._recipes))
         return self._recipes[name]
+
+    def settle(self, entries: Mapping[str, ProjectEntry]) -> None:
+        """Give recipes what the configuration has for them; raises UnknownProject and NoSamples."""
+        for name, entry in entries.items():
+            if entry.samples and not entry.samples.is_dir():
+                raise NoSamples(project=name, path=entry.samples)
+            self.recipe(name).samples = entry.samples
 
     def files(self, recipe: Recipe) -> list[Path]:
         """The files that decide what a recipe does: all of its plugin's folder, or its one file and its patches."""

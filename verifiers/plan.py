@@ -103,6 +103,7 @@ class Plan:
             "seed": self.id.seed,
             "sample": str(self.id.sample),
             "sysroot": self.sysroot.fingerprint if self.sysroot else "",
+            "samples": str(self.recipe.samples or ""),
             "accommodations": [repr(each) for each in self.accommodations],
         }
 

@@ -90,6 +90,7 @@ class Session:
         """
         end = time.monotonic() + night.seconds if night and night.seconds else None
         manager = Manager([Path(file) for file in request.plugins])
+        manager.settle(self.config.project)
         for number, listener in enumerate(listeners):
             manager.register(listener, f"listener {number}")
         sandbox = request.sandbox or self.config.sandbox or "bubblewrap"

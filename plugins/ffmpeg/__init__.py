@@ -38,7 +38,7 @@ class Ffmpeg(Make):
     name = "ffmpeg"
     summary = "FFmpeg: FATE and checkasm"
     sources: ClassVar[tuple[Source, ...]] = SOURCES
-    packages = ("make", "diffutils")
+    packages: ClassVar[tuple[str, ...]] = ("make", "diffutils")
     configuration = ("config.h", "config_components.h", "ffbuild/config.mak")
     assembly: ClassVar[tuple[str, ...]] = ("--disable-x86asm",)
     computed_names: ClassVar[tuple[ComputedName, ...]] = (
@@ -77,6 +77,7 @@ class Ffmpeg(Make):
             *((*cross, f"--arch={work.arch.machine}") if work.cross else ()),
             *("--disable-doc", "--disable-autodetect", "--disable-network"),
             *(SMOKE.arguments if work.depth is Depth.SMOKE else ()),
+            *((f"--samples={self.samples}",) if self.samples and work.depth is Depth.FULL else ()),
         )
 
     def build(self, work: Workspace) -> None:
@@ -101,8 +102,8 @@ class FfmpegAsm(Ffmpeg):
 
     name = "ffmpeg-asm"
     summary = "FFmpeg with its assembly for x86: as ffmpeg"
-    packages = ("make", "diffutils", "nasm")
-    arches = ("x86_64", "i686")
+    packages: ClassVar[tuple[str, ...]] = ("make", "diffutils", "nasm")
+    arches: ClassVar[tuple[str, ...]] = ("x86_64", "i686")
     assembly: ClassVar[tuple[str, ...]] = ("--enable-x86asm", "--x86asmexe=nasm")
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from verifiers.config import Config, ConfigError, ConfigMissing, find_config, load_config
+from verifiers.errors import UsageError
+from verifiers.manager import Manager
 from verifiers.tomllines import line_of
 
 
@@ -175,3 +177,31 @@ class TestLineOf:
         assert line_of(text, ("t", "b")) == 6
         assert line_of(text, ("t", "c", "d")) == 7
         assert line_of("x = 1\n" + text, ("a",)) == 2
+
+
+class TestProjects:
+    def test_samples_lie_below_the_file(self, tmp_path: Path) -> None:
+        """As every relative path does, and the project's recipe has them."""
+        (tmp_path / "suite").mkdir()
+        manager = Manager()
+        manager.settle(load(tmp_path, '[project.ffmpeg]\nsamples = "suite"').project)
+        assert manager.recipe("ffmpeg").samples == tmp_path / "suite"
+        assert manager.recipe("ffmpeg-asm").samples is None
+
+    def test_unknown_keys(self, tmp_path: Path) -> None:
+        """They are named with their line."""
+        assert complaint(tmp_path, '[project.ffmpeg]\nsample = "x"').startswith(
+            "verify.toml:2: project.ffmpeg.sample: unknown key (did you mean samples?)"
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ('[project.ffmpeg]\nsamples = "none"', "samples: {}/none is not a folder; mend verify.toml"),
+            ('[project.ffmpg]\nsamples = "."', "unknown project ffmpg"),
+        ],
+    )
+    def test_what_is_not_there(self, tmp_path: Path, text: str, says: str) -> None:
+        """A folder that is not there would be a run without samples, and nobody would know."""
+        with pytest.raises(UsageError, match=says.format(tmp_path)):
+            Manager().settle(load(tmp_path, text).project)

@@ -121,6 +121,7 @@ class Recipe:
     )
 
     seeded: ClassVar[bool] = False  # its tests are generated, others for each --seed
+    samples: Path | None = None  # the user's folder of inputs that no archive has: [project.NAME] of verify.toml
 
     def source(self, version: str) -> Source:
         """The pinned source of a version; KeyError where there is none."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from verifiers.results import CaseOutcome, TestCase
-from verifiers.testformats.cases import passed_maker, text_of
+from verifiers.testformats.cases import text_of
 
 _REPORT: Final = re.compile(rb"REP ([^:\s]+):([^:]*):([^:]*):([^:]*)$")
 _SENT: Final = b"timeout: sending signal "
@@ -24,13 +24,12 @@ _LINES, _WIDTH = 8, 160  # lines of the differences and of the errors that are k
 
 def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
     """One case for each test."""
-    passed = passed_maker()
     for line in lines:
         if not (report := _REPORT.match(line.rstrip())):
             continue
         name, status = text_of(report[1]), text_of(report[2])
         if status == "0":
-            yield passed(name)
+            yield TestCase(name=name, outcome=CaseOutcome.PASS)
             continue
         differences, errors = _decoded(report[3]), _decoded(report[4])
         outcome, ending = _ending(status, errors)
