@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from itertools import groupby
+from pathlib import Path
 
+from compiler.arches import Arch, arches
 from compiler.model import Compiler
 from verifiers.plan import Plan
 from verifiers.results import Source, Step
@@ -32,7 +34,7 @@ tar -xf "$archive" -C "$W/src" --strip-components=1
 printf '#!/bin/sh\\nexec %s "$@"\\n' {cc} > "$W/bin/cc"
 printf '#!/bin/sh\\nexec %s "$@"\\n' {host} > "$W/bin/host-cc"
 printf '#!/bin/sh\\nexec %s "$@"\\n' {oracle} > "$W/bin/oracle-cc"
-chmod +x "$W/bin/"*
+{others}chmod +x "$W/bin/"*
 export HOME="$W/home" TMPDIR="$W/tmp" LC_ALL=C.UTF-8 TZ=UTC TERM=dumb USER=builder LOGNAME=builder
 export MAKEFLAGS="-j$(nproc)"
 export CC="$W/bin/cc" CC_FOR_BUILD="$W/bin/host-cc" BUILD_CC="$W/bin/host-cc" HOSTCC="$W/bin/host-cc"
@@ -59,6 +61,7 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         cc=shlex.quote(command),
         host=shlex.quote(host),
         oracle=shlex.quote(shlex.join(plan.oracle.command(plan.arch.name) or ())),
+        others="".join(_other_oracle(arch, work) for arch in arches().values()),
     )
     text += _target(work)
     text += "".join(f"{_written(name, work)}\n" for name in work.written)
@@ -70,6 +73,14 @@ def script(plan: Plan, compiler: Compiler, work: Workspace) -> str:
         for each in commands:
             text += _line(each, work, "" if step is not Step.TEST else ' || echo "exit status $?"')
     return text
+
+
+def _other_oracle(arch: Arch, work: Workspace) -> str:
+    """A shell line for the oracle of an arch that a command was compiled for and that is not the target."""
+    path = f"{work.oracle_cc}-{arch.name}"
+    if not any(path in command.argv for command in work.commands):
+        return ""
+    return f'printf \'#!/bin/sh\\nexec %s "$@"\\n\' {arch.oracle[0]} > "$W/bin/{Path(path).name}"\n'
 
 
 def _target(work: Workspace) -> str:

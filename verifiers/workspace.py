@@ -124,6 +124,10 @@ class Workspace:
         """The oracle's compiler for the target: for programs of the tests' own, which are not what is tested."""
         return f"{self.tree}/bin/oracle-cc"
 
+    def oracle_for(self, arch: str) -> str:
+        """The same for another arch, which the tested program emulates; the recipe's packages bring its compiler."""
+        return self.oracle_cc if arch == self.arch.name else f"{self.oracle_cc}-{arch}"
+
     @property
     def cross(self) -> bool:
         """Whether the target is not the build machine's own architecture."""

@@ -52,11 +52,14 @@ def build_driver(cc: Sequence[str], cache: Path, *, conf: str | None = None) -> 
     return binary
 
 
-def install(tree: Path, binary: Path, names: Iterable[str]) -> None:
-    """Puts the driver into ``tree`` as bin/cc, host-cc and oracle-cc, and links every name in fallback/ to it."""
+def install(tree: Path, binary: Path, names: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Puts the driver into ``tree`` as bin/cc, host-cc and oracle-cc, and links every name in fallback/ to it.
+
+    ``others`` are arches beside the target that there is an oracle for, as oracle-cc-ARCH.
+    """
     for folder in ("bin", "fallback"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
-    for name in ("cc", "host-cc", "oracle-cc"):
+    for name in ("cc", "host-cc", "oracle-cc", *(f"oracle-cc-{other}" for other in others)):
         _place(binary, tree / "bin" / name)
     for name in names:
         link = tree / "fallback" / name

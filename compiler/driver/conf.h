@@ -5,6 +5,7 @@
 typedef struct {
     const char *folder; /* the tree that holds it */
     const char *log, *step, *root, *path, *seed;
+    const char *other; /* the arch whose oracle is asked for; NULL for the target's */
     Words candidate, append, oracle, host;
     Words patterns, targets; /* the routes, in order */
     bool has_mix, default_oracle, oracle_links;
@@ -48,7 +49,10 @@ static void read_key(Config *config, const Words *words)
         add_all(&config->append, &rest);
     else if (strcmp(key, "oracle") == 0)
         config->oracle = rest;
-    else if (strcmp(key, "host") == 0)
+    else if (starts(key, "oracle-")) {
+        if (config->other && strcmp(key + 7, config->other) == 0)
+            config->oracle = rest, config->other = NULL;
+    } else if (strcmp(key, "host") == 0)
         config->host = rest;
     else if (strcmp(key, "limit") == 0)
         read_limit(config, words);
@@ -90,6 +94,8 @@ static void read_config(Config *config, char *text)
     }
     if (!config->log || !config->candidate.n || !config->oracle.n)
         die("incomplete ", config->folder, "/driver.conf (log, candidate and oracle are needed)");
+    if (config->other)
+        die("no oracle for ", config->other, "in driver.conf");
     if (!config->step)
         config->step = "";
     if (!config->root)

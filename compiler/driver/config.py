@@ -55,6 +55,7 @@ class DriverConfig(Frozen):
     candidate: tuple[str, ...] = Field(min_length=1)
     oracle: tuple[str, ...] = Field(min_length=1)
     host: tuple[str, ...] = ()  # default: the oracle
+    oracles: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of other arches -> command
     append: tuple[str, ...] = ()
     step: Step = Step.BUILD
     path: str = DEFAULT_PATH
@@ -80,6 +81,8 @@ class DriverConfig(Frozen):
         if self.append:
             yield "append", *self.append
         yield "oracle", *self.oracle
+        for arch, command in self.oracles.items():
+            yield f"oracle-{arch}", *command
         yield "host", *(self.host or self.oracle)
         yield "path", self.path
         for name, value in self.limits:

@@ -7,6 +7,7 @@
  *   <tree>/bin/cc          candidate: the compiler under test
  *   <tree>/bin/host-cc     host: the oracle's compiler for the build machine
  *   <tree>/bin/oracle-cc   host: the oracle's compiler for the target, for programs of the tests' own
+ *   <tree>/bin/oracle-cc-ARCH  host: the same for another arch, whose machine the tested program emulates
  *   <tree>/fallback/NAME   leak: the build went for a compiler of its own; runs the real NAME and says so
  *   anywhere else          engine: bound over a compiler proper (cc1, clang, tcc); logs who ran it, then becomes it
  *
@@ -369,8 +370,9 @@ int main(int argc, char **argv)
     if (n < 0 || argc < 1)
         die("/proc/self/exe", "", strerror(errno));
     exe[n] = 0;
-    bool aside = ends(exe, "/bin/oracle-cc"), host = aside || ends(exe, "/bin/host-cc");
-    Config config = {.folder = folder_of(folder_of(exe))};
+    const char *place = strstr(exe, "/bin/oracle-cc-"), *other = place ? place + strlen("/bin/oracle-cc-") : NULL;
+    bool aside = other || ends(exe, "/bin/oracle-cc"), host = aside || ends(exe, "/bin/host-cc");
+    Config config = {.folder = folder_of(folder_of(exe)), .other = other};
     int conf = host || ends(exe, "/bin/cc") ? open(join(config.folder, "/driver.conf", ""), O_RDONLY | O_CLOEXEC) : -1;
     if (conf < 0)
         engine(exe, argv);
