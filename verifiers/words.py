@@ -45,6 +45,7 @@ class Reason(StrEnum):
     ASSEMBLER_ERROR = "assembler-error"
     UNDEFINED_SYMBOL = "undefined-symbol"
     LINK_ERROR = "link-error"
+    SETTING_DROPPED = "setting-dropped"  # configure left out, without a word, what it was told to take
     CONFIGURE_FAILED = "configure-failed"
     BUILD_FAILED = "build-failed"
     STEP_TIMEOUT = "step-timeout"

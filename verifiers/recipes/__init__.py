@@ -2,5 +2,6 @@
 
 from verifiers.recipes.autotools import Autotools, Make
 from verifiers.recipes.base import Accommodation, ComputedName, Parser, Patch, Recipe, Suite
+from verifiers.recipes.kbuild import Kbuild
 
-__all__ = ["Accommodation", "Autotools", "ComputedName", "Make", "Parser", "Patch", "Recipe", "Suite"]
+__all__ = ["Accommodation", "Autotools", "ComputedName", "Kbuild", "Make", "Parser", "Patch", "Recipe", "Suite"]

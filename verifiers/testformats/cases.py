@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Final
 
 from verifiers.results import CaseOutcome, TestCase
 
@@ -25,6 +27,14 @@ def passed_maker() -> Callable[[str, str], TestCase]:
 def digest_of(output: bytes) -> str:
     """The short hash by which a case's output is held against the oracle's."""
     return blake2b(output, digest_size=8).hexdigest()
+
+
+_PRINTK: Final = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
+
+
+def printk_of(line: bytes) -> str:
+    """A line of a kernel's console as text, without the level, the time and the thread that may be before it."""
+    return _PRINTK.sub("", text_of(line))
 
 
 def text_of(line: bytes) -> str:
