@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 MACHINES = {
     2: "SPARC", 3: "i386", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 22: "s390x", 40: "32-bit ARM", 43: "SPARC64",
@@ -14,6 +16,7 @@ MACHINES = {
 }  # fmt: skip
 _PT_DYNAMIC, _PT_INTERP, _PT_LOAD = 2, 3, 1
 _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
+_ALLOC, _NOBITS = 2, 8  # a section's flag and type
 _RELOCATABLE, _EXECUTABLE, _SHARED = 1, 2, 3
 
 
@@ -56,6 +59,32 @@ def parse_elf(data: bytes | mmap.mmap) -> Elf | None:
         return _parse(data)
     except (struct.error, IndexError, UnicodeDecodeError, OverflowError):
         return None
+
+
+def code_size(path: str | Path) -> int | None:
+    """Bytes of text and data in an ELF file, as ``size`` counts them: what is loaded and not zero. Else None."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        with open(fd, "rb") as file:
+            return _code(file) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    except (OSError, struct.error, OverflowError):
+        return None
+
+
+def _code(file: BinaryIO) -> int | None:
+    head = file.read(64)
+    if head[:4] != b"\x7fELF" or head[4] not in (1, 2) or head[5] not in (1, 2):
+        return None
+    wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
+    header = struct.unpack_from(order + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"), head, 16)
+    form = order + ("IIQQQQ" if wide else "IIIIII")  # name, type, flags, address, offset, size
+    offset, width, count = header[5], header[10], header[11]
+    if width < struct.calcsize(form) or width > 4096 or not count:  # none: more than 65,279 of them
+        return None
+    file.seek(offset)
+    table = file.read(width * count)
+    sections = (struct.unpack_from(form, table, index * width) for index in range(count))
+    return sum(int(each[5]) for each in sections if each[2] & _ALLOC and each[1] != _NOBITS)
 
 
 def _parse(data: bytes | mmap.mmap) -> Elf | None:

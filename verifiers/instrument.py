@@ -22,12 +22,14 @@ from compiler.driver import (
     DriverMix,
     Route,
     Tail,
+    compiling,
     install,
     parse,
     provenance,
     read_log,
 )
 from compiler.driver import faults as faults_of
+from compiler.elf import code_size
 from compiler.families import families, host_engines
 from compiler.model import Compiler
 from verifiers import calibrate
@@ -37,7 +39,7 @@ from verifiers.files import atomic_write
 from verifiers.limits import MIB, Limits, Mount
 from verifiers.objects import Objects
 from verifiers.plan import Plan
-from verifiers.results import Fault, Mix, Provenance, Step
+from verifiers.results import Compiling, Fault, Mix, Provenance, Step
 from verifiers.sandbox import Sandbox
 from verifiers.sysroot import Sysroot
 
@@ -160,6 +162,16 @@ class Instrument:
         if not self._isolated:
             notes = (*notes, "no sandbox: compilers called by their full path were not watched")
         return made.model_copy(update={"slowest_seconds": slowest, "notes": notes})
+
+    def compiling(self) -> Compiling:
+        """What the build's compiler calls cost, and what they made."""
+        root = self.work.resolve()
+
+        def code(inside: str) -> int | None:
+            path = (self.work / os.path.relpath(inside, self.sandbox.inside)).resolve()
+            return code_size(path) if path.is_relative_to(root) else None  # a link may lead anywhere
+
+        return compiling(self._read(), code)
 
     def watch(self) -> Callable[[], dict[str, float]]:
         """A function that tells which units the build has compiled so far, and the CPU seconds that each took."""

@@ -175,6 +175,7 @@ class Passage:
             compiler=self._info,
             steps=tuple(steps),
             provenance=provenance,
+            compiling=self._instrument.compiling(),
             configuration=configuration,
             unit_seconds=self._instrument.watch()() if self._role == "oracle" else {},
             sandbox=self._engine.sandbox,

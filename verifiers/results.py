@@ -112,6 +112,7 @@ class StepResult(Frozen):
     faults: tuple[Fault, ...] = ()
     cases: CaseTable = CaseTable()
     suites: dict[str, float] = Field(default_factory=dict)  # suite -> wall seconds, for time limits
+    benchmarks: dict[str, float] = Field(default_factory=dict)  # steady suite that came to its end -> CPU seconds
 
 
 class Leak(Frozen):
@@ -151,6 +152,15 @@ class CompilerInfo(Frozen):
     linker: str = "its own"  # or the program that links for it
 
 
+class Compiling(Frozen):
+    """What the compiler's own calls of the build step cost, and what they made; from the driver's log."""
+
+    cpu_seconds: float = 0.0
+    peak_kib: int = 0  # the largest single call
+    objects: int = 0  # that were still there when the run ended
+    code_bytes: int = 0  # of their text and data, as ``size`` counts those
+
+
 class RunResult(Frozen):
     """One compiler's way through the steps of a cell."""
 
@@ -160,6 +170,7 @@ class RunResult(Frozen):
     configuration: dict[str, str] = Field(default_factory=dict)  # generated file -> its text
     unit_seconds: dict[str, float] = Field(default_factory=dict)  # unit -> CPU seconds, to tell how far a build is
     sandbox: str = "bubblewrap"
+    compiling: Compiling = Compiling()
     ran_by: str = ""  # what started another arch's programs: the kernel, binfmt_misc or wrapper scripts
 
     @property

@@ -540,7 +540,7 @@ def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
     cell, verdict = result.cell.model_dump_json(), result.verdict
     db.execute("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", (cell,))
     lasting = (verdict.kind, verdict.reason, verdict.step, result.started, len(verdict.differences), result.seconds)
-    costs = (*_costs(result.candidate), *_costs(result.oracle))
+    costs = _comparable(result)
     db.execute(
         f"INSERT OR REPLACE INTO places({_PLACE}, ruling)"
         f" VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0{', ?' * (len(lasting) + len(costs) + 1)})",
@@ -578,13 +578,31 @@ def _others(result: CellResult) -> Iterator[tuple[str, CaseOutcome]]:
 def _costs(run: RunResult | None) -> tuple[float | None, ...]:
     """In the order of ``Costs``."""
     build, test = (run.step(Step.BUILD), run.step(Step.TEST)) if run else (None, None)
+    if run is None or build is None:
+        return (None,) * len(_COSTS)
+    own = run.compiling  # the build's other commands say nothing of a compiler
     return (
-        build.usage.cpu_seconds if build else None,
-        build.usage.peak_kib if build else None,
+        own.cpu_seconds or build.usage.cpu_seconds,
+        own.peak_kib or build.usage.peak_kib,
         test.usage.cpu_seconds if test else None,
-        None,
-        None,
+        own.code_bytes or None,
+        sum(test.benchmarks.values()) or None if test else None,
     )
+
+
+def _comparable(result: CellResult) -> tuple[float | None, ...]:
+    """The candidate's costs and the oracle's, without what is not of the same things."""
+    ours, theirs = result.candidate, result.oracle
+    costs = [list(_costs(ours)), list(_costs(theirs))]
+    if ours and theirs:
+        tests = [run.step(Step.TEST) for run in (ours, theirs)]
+        benchmarks = [set(test.benchmarks) if test else set() for test in tests]
+        same = {"code_bytes": ours.compiling.objects == theirs.compiling.objects}
+        same["bench"] = benchmarks[0] == benchmarks[1]
+        for name, alike in same.items():
+            for side in costs if not alike or result.cell.mix else []:
+                side[_COSTS.index(name)] = None
+    return (*costs[0], *costs[1])
 
 
 def _of_place(*columns: str) -> str:

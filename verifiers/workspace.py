@@ -85,6 +85,7 @@ class Workspace:
     oracle_seconds: Mapping[str, float] = field(default_factory=dict)  # step or suite -> what the oracle needed
     usage: Usage = Usage()  # of the current step
     suite_seconds: dict[str, float] = field(default_factory=dict)
+    benchmark_cpu: dict[str, float] = field(default_factory=dict)
     cases: CaseTable = CaseTable()
     step: Step = Step.FETCH
     commands: list[Command] = field(default_factory=list)
@@ -184,6 +185,7 @@ class Workspace:
         self.step = step
         self.usage = Usage()
         self.suite_seconds = {}
+        self.benchmark_cpu = {}
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
 
@@ -268,6 +270,8 @@ class Workspace:
         with self._lock:
             self.usage = self.usage + done.usage
             self.suite_seconds[suite.name] = done.usage.seconds
+            if suite.benchmark and done.ok:
+                self.benchmark_cpu[suite.name] = done.usage.cpu_seconds
         with output.open("rb") as lines:
             return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
 

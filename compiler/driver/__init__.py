@@ -2,6 +2,7 @@
 
 from compiler.driver.build import DriverNotBuilt, build_driver, install
 from compiler.driver.config import BadDriverConfig, DriverConfig, DriverLimits, DriverMix, Route, Target, share
+from compiler.driver.costs import compiling
 from compiler.driver.faults import faults
 from compiler.driver.log import Call, CallKind, Output, Role, RoutedTo, Tail, parse, read_log
 from compiler.driver.provenance import provenance
@@ -21,6 +22,7 @@ __all__ = [
     "Tail",
     "Target",
     "build_driver",
+    "compiling",
     "faults",
     "install",
     "parse",

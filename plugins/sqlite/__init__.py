@@ -106,7 +106,7 @@ def _sessionfuzz(work: Workspace) -> Suite:
 
 def _speedtest(work: Workspace) -> Suite:
     argv = (f"{work.build}/speedtest1", "--verify", "--size", "10", ":memory:")
-    return Suite("speedtest1", argv, speedtest.parse, seconds=120.0)
+    return Suite("speedtest1", argv, speedtest.parse, seconds=120.0, benchmark=True)
 
 
 def _tcl(work: Workspace, script: str) -> Suite:

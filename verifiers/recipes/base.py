@@ -37,6 +37,7 @@ class Suite:
     parts: tuple[str, ...] = ()
     only: Callable[[Sequence[str]], tuple[str, ...]] | None = None
     bare: bool = False
+    benchmark: bool = False  # its CPU time is steady enough to tell how fast a compiler's code is
     emulates: bool = False  # starts an emulator of its own, whatever the machine: ``seconds`` reckon with that
 
 

@@ -43,4 +43,11 @@ def _step(work: Workspace, action: Callable[[Workspace], object]) -> StepResult:
         action(work)
     except StepFailed as failure:
         return StepResult(step=step, ok=False, reason=failure.reason, message=failure.message, usage=work.usage)
-    return StepResult(step=step, ok=True, usage=work.usage, suites=dict(work.suite_seconds), cases=work.cases)
+    return StepResult(
+        step=step,
+        ok=True,
+        usage=work.usage,
+        suites=dict(work.suite_seconds),
+        benchmarks=dict(work.benchmark_cpu),
+        cases=work.cases,
+    )

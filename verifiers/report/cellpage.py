@@ -96,6 +96,8 @@ def plots(history: Sequence[Place]) -> list[Markup]:
     for title, key, unit, scale in (
         ("compile CPU", "build_cpu", " s", 1.0),
         ("compile memory", "build_peak", " MiB", 1024.0),
+        ("code size", "code", " KiB", 1024.0),
+        ("benchmark CPU", "bench", " s", 1.0),
         ("test CPU", "test_cpu", " s", 1.0),
     ):
         series = [

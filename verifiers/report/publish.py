@@ -58,7 +58,9 @@ def _junit(selection: Selection, store: Store, root: Path, folder: Folder, state
 def _markdown(selection: Selection, store: Store, root: Path, folder: Folder, state: Health) -> Iterator[Path]:
     from verifiers.report.markdown import markdown
 
-    text = markdown(selection.title, state, selection.places, _red(selection, store), selection.not_run, selection.never)
+    text = markdown(
+        selection.title, state, selection.places, _red(selection, store), selection.not_run, selection.never
+    )
     folder.write("report.md", text)
     yield folder.root / "report.md"
 

@@ -10,12 +10,25 @@ from typing import Final
 from verifiers.results import Reason
 from verifiers.store import Place
 
-MEASURES: Final = {"compile": "compile CPU", "memory": "compile memory", "test": "test CPU"}
-"""The measures: CPU seconds of the build step, the largest process in it, CPU seconds of the test step."""
+MEASURES: Final = {
+    "compile": "compile CPU",
+    "memory": "compile memory",
+    "code": "code size",
+    "speed": "benchmark CPU",
+    "test": "test CPU",
+}
+"""CPU seconds and largest process of the build's compiler calls, text and data of their objects, and CPU seconds of the
+project's own benchmark and of the whole test step."""
 
 _COSTLY: Final = 10.0
 _DEAR: Final = 2.0
-_LEAST: Final = {"compile": 0.1, "memory": 1024, "test": 0.1}  # of the oracle's, below which a ratio is noise
+_LEAST: Final = {
+    "compile": 0.1,
+    "memory": 1024,
+    "code": 4096,
+    "speed": 0.1,
+    "test": 0.1,
+}  # of the oracle's, below which a ratio is noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Ratio:
     """One measure of a cell."""
 
     measure: str
-    candidate: float  # seconds or KiB
+    candidate: float  # seconds, KiB or bytes
     oracle: float
 
     @property
@@ -66,6 +79,8 @@ def _ratios(place: Place) -> Iterator[Ratio]:
     values = {
         "compile": (ours.build_cpu if built else None, theirs.build_cpu),
         "memory": (ours.build_peak if built else None, theirs.build_peak),
+        "code": (ours.code if built else None, theirs.code),
+        "speed": (ours.bench if tested else None, theirs.bench),
         "test": (ours.test_cpu if tested else None, theirs.test_cpu),
     }
     for measure, (mine, other) in values.items():
@@ -87,7 +102,9 @@ def times(value: float) -> str:
 
 
 def amount(measure: str, value: float) -> str:
-    """Seconds or KiB for people."""
+    """Seconds, KiB or bytes for people."""
+    if measure == "code":
+        return f"{value / 1024:,.0f} KiB"
     if measure == "memory":
         return f"{value / 1024:,.0f} MiB"
     return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"

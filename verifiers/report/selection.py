@@ -12,7 +12,20 @@ from verifiers.errors import UsageError
 from verifiers.results import CellId, CellResult, Reason, Verdict, VerdictKind
 from verifiers.store import Place, RunRow, Store
 
-_DECIDING = ("projects", "arches", "candidates", "depth", "accommodate", "mix", "seed", "mix_files", "levels", "sample", "failed", "also")
+_DECIDING = (
+    "projects",
+    "arches",
+    "candidates",
+    "depth",
+    "accommodate",
+    "mix",
+    "seed",
+    "mix_files",
+    "levels",
+    "sample",
+    "failed",
+    "also",
+)
 
 
 class NoHistory(UsageError):
