@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 LEVELS: Final = ("-O0", "-O1", "-O2", "-O3", "-Os")
 Do = Literal["run", "compile", "assemble", "reject"]
 
-_GROUP: Final = 100  # cases; a sandbox, an interpreter and the canary, some 50 ms of CPU, for each
 _PLAN: Final = "plan.json"
 _RUNNER: Final = Path(__file__).with_name("runner.py")
 _PYTHON: Final = ("/usr/bin/python3", "-I", "-S")
@@ -62,6 +61,7 @@ class Programs(Recipe):
     packages: ClassVar[tuple[str, ...]] = ("python3",)
     levels = LEVELS
     tests_compile = True
+    group: ClassVar[int] = 100  # cases in one sandbox: it, an interpreter and the canary cost some 50 ms of CPU
 
     def programs(self, work: Workspace) -> Mapping[str, Sequence[Program]]:
         """The tests of ``work.depth`` by kind; each kind is run in groups of its own."""
@@ -94,7 +94,7 @@ class Programs(Recipe):
         """Groups of about as many cases, taken at a stride, so that all take about as long."""
         found: dict[str, list[Program]] = {}
         for kind, members in self.programs(work).items():
-            count = -(-sum(len(each.levels) for each in members) // _GROUP)
+            count = -(-sum(len(each.levels) for each in members) // self.group)
             for number, each in enumerate(members):
                 found.setdefault(f"{kind}-{number % count + 1:03}", []).append(each)
         return found

@@ -160,7 +160,7 @@ class Runner:
         if code < 0:
             return "CRASH", digest, cpu, "test-crash: it died of " + signal_name(-code) + after(said)
         if test["expect"] is not None:
-            wrong = unexpected(said.decode("utf-8", "backslashreplace"), test["expect"])
+            wrong = unexpected(said.replace(self.root, b"").decode("utf-8", "backslashreplace"), test["expect"])
             return ("FAIL", digest, cpu, "wrong-result: " + wrong) if wrong else ("PASS", digest, cpu, "")
         if code:
             return "FAIL", digest, cpu, f"wrong-result: exit status {code}" + after(said)
