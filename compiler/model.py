@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from pydantic import Field
 
@@ -42,8 +44,15 @@ class Compiler(Frozen):
             version=self.version,
             fingerprint=self.fingerprint,
             command=self.commands.get(arch, ()),
+            made=_made((*self.commands.get(arch, ())[:1], *self.engines[:1])),
             engine=self.engines[0] if self.engines else "",
         )
+
+
+def _made(paths: Iterable[str]) -> str:
+    """The day that the newest of some programs is of; a wrapper script and what is behind it are one compiler."""
+    times = [os.stat(path).st_mtime for path in paths if os.path.exists(path)]
+    return datetime.fromtimestamp(max(times), UTC).date().isoformat() if times else ""
 
 
 def distinct(compilers: Iterable[Compiler]) -> tuple[Compiler, ...]:

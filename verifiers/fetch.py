@@ -26,6 +26,7 @@ from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.files import atomic_write
 from verifiers.results import Reason, Source
 
+_MEMORY: Final = ".answered"
 _MARGIN: Final = 1 << 16  # bytes to leave free on the disk
 
 
@@ -74,7 +75,7 @@ class Fetcher:
         self.say = say or (lambda line: None)
         self.archive = archive
         self.transfer = transfer or Transfer()
-        self._memory = _Memory(sources / ".answered")
+        self._memory = _Memory(sources / _MEMORY)
 
     def get(self, source: Source) -> Path:
         """The archive's path in the cache, checked; downloaded first where it is not there.
@@ -200,6 +201,12 @@ class Fetcher:
             yield
 
 
+def places_that_answer(sources: Path) -> tuple[int, int]:
+    """How many of the places that were tried answered the last time, and how many there are."""
+    known = _Memory(sources / _MEMORY).read()
+    return sum(known.values()), len(known)
+
+
 class _WrongBytes(PlaceFailed):
     """The whole file came, and is another one."""
 
@@ -210,7 +217,8 @@ class _Memory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _read(self) -> dict[str, bool]:
+    def read(self) -> dict[str, bool]:
+        """Base URL -> whether it answered the last time."""
         with contextlib.suppress(OSError, ValueError):
             known = json.loads(self.path.read_text(encoding="utf-8"))
             if isinstance(known, dict):
@@ -219,10 +227,10 @@ class _Memory:
 
     def rank(self, base: str) -> int:
         """0 for who answered, 1 for who is unknown, 2 for who was out of reach."""
-        return {True: 0, None: 1, False: 2}[self._read().get(base)]
+        return {True: 0, None: 1, False: 2}[self.read().get(base)]
 
     def note(self, base: str, *, answered: bool) -> None:
-        known = self._read()
+        known = self.read()
         if known.get(base) != answered:
             with contextlib.suppress(OSError):
                 atomic_write(self.path, json.dumps(known | {base: answered}, indent=1).encode())

@@ -147,6 +147,7 @@ class CompilerInfo(Frozen):
     version: str
     fingerprint: str
     command: tuple[str, ...]
+    made: str = ""  # the day that its program is of, ISO 8601
     engine: str = ""  # the known compiler that runs behind a wrapper, e.g. /usr/lib/llvm-14/bin/clang, or gcc on PATH
     assembler: str = "its own"  # or the program that it has assemble
     linker: str = "its own"  # or the program that links for it

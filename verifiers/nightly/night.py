@@ -17,7 +17,6 @@ from verifiers.nightly.news import Told, headline, lines, news
 from verifiers.nightly.retention import tidy
 from verifiers.report import changes
 from verifiers.report.files import Folder
-from verifiers.report.health import Health
 from verifiers.report.names import slug
 from verifiers.report.publish import health_of, publish
 from verifiers.report.regress import compare_runs
@@ -115,7 +114,7 @@ class Nightly:
     def end(self, run: str) -> int:
         """Write the report of a run, remove what is old, and tell what is new. Returns the exit code."""
         selection = select(self._store, run)
-        health = health_of(selection, self._state.root)
+        health = health_of(selection, self._store, self._state.root, stale=self._settings.stale)
         folder = Folder(Path(self._settings.report or self._state.root / "reports" / "nightly"))
         self._compare(selection, folder)
         items, told = news(
@@ -131,7 +130,7 @@ class Nightly:
             [*lines(items, self._settings.notify.cases, pages), "", health.line, *([link] if link else [])]
         )
         folder.write("news.txt", text + "\n")
-        for path in publish(self._settings.formats, selection, self._store, self._state.root, folder):
+        for path in publish(self._settings.formats, selection, self._store, self._state.root, folder, health):
             print(path)
         self._say(str(tidy(self._state, self._store, self._settings.keep)))
         self._say(f"news: {headline(items) or 'none'}")
@@ -145,7 +144,7 @@ class Nightly:
         return self._code(run)
 
     def _code(self, run: str) -> int:
-        health: Health = health_of(select(self._store, run), self._state.root)
+        health = health_of(select(self._store, run), self._store, self._state.root)
         code = exit_code(health.shown)
         return 3 if not code and (health.not_run or health.note) else code
 

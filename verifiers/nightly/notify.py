@@ -14,7 +14,10 @@ from verifiers.results import Reason
 class NotInstalled(UsageError):
     """The extra is missing."""
 
-    msg = "[nightly.notify] names URLs, and apprise is not installed: pip install 'ccverify[notify]'"
+    msg = (
+        "[nightly.notify] names URLs, and apprise is not installed: pip install 'ccverify[notify]', or .venv/bin/pip "
+        "install apprise in a checkout"
+    )
 
 
 class NotDelivered(InfrastructureError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from verifiers.configtypes import Bytes
 from verifiers.results import Depth, Frozen
@@ -50,6 +50,7 @@ class NightlyConfig(CellsConfig):
     hours: PositiveFloat | None = None  # after which it ends with what it has
     least_free: Bytes = 5 << 30  # bytes of disk; with less it ends
     oracle_days: NonNegativeFloat = 7.0  # how often the oracle is run against itself; 0 is never
+    stale: dict[str, PositiveFloat] = Field(default_factory=dict)  # candidate -> days: older, and it was not rebuilt
     formats: tuple[Format, ...] = ("html", "junit", "markdown", "json", "badges")
     report: str = ""  # the folder; by default reports/nightly in the state folder
     keep: KeepConfig = KeepConfig()

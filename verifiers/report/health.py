@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
+
+from pydantic import Field
 
 from verifiers.results import EXCUSED, SHOWN, Frozen, Reason, VerdictKind
 from verifiers.store import Place
@@ -25,6 +27,9 @@ class Health(Frozen):
     mirrors: int = 0  # of those, where a source could not be had
     cut_short: bool = False
     note: str = ""  # why the run is without some of its cells
+    answering: tuple[int, int] = (0, 0)  # mirrors that answered the last time, of those that are known
+    toolchain: dict[str, str] = Field(default_factory=dict)  # compiler -> the day that it is of
+    stale: tuple[str, ...] = ()  # candidates that are older than they should be
     disk_free: int = 0  # bytes
     disk_total: int = 0
     made: str  # when the report was made, UTC
@@ -50,6 +55,10 @@ class Health(Frozen):
             found.append(f"sources not to be had in {self.mirrors:,} cells")
         if rest := sum(self.ours.values()) - self.mirrors:
             found.append(f"no verdict in {rest:,} cells: {', '.join(self._others)}")
+        if self.answering[1] and not self.answering[0]:
+            found.append(f"none of {self.answering[1]} mirrors answers")
+        if self.stale:
+            found.append(f"not rebuilt lately: {', '.join(self.stale)}")
         if self.disk_total and self.disk_free < _LOW_DISK:
             found.append(f"only {gib(self.disk_free)} of disk free")
         if self.newest and seconds_between(self.newest, self.made) > _OLD:
@@ -84,7 +93,16 @@ class Health(Frozen):
             more.append(f"{gib(self.disk_free)} of {gib(self.disk_total)} disk free")
         if self.newest:
             more.append(f"results {age(self.newest, self.made)} to {age(self.oldest, self.made)} old")
-        return "; ".join([state, self.sum, *more])
+        return "; ".join([state, self.sum, *more, *self.facts])
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What is neither good nor bad: mirrors, and how old the compilers are."""
+        found = [f"{self.answering[0]} of {self.answering[1]} mirrors answer"] if self.answering[1] else []
+        ages = [f"{name} {age(f'{day}T00:00:00+00:00', self.made)}" for name, day in self.toolchain.items()]
+        if ages:
+            found.append(f"toolchain {', '.join(ages[:6])}{' …' if len(ages) > 6 else ''} old")
+        return tuple(found)
 
     @property
     def _others(self) -> list[str]:
@@ -100,6 +118,9 @@ def health(
     cut_short: bool = False,
     note: str = "",
     disk: tuple[int, int] = (0, 0),
+    answering: tuple[int, int] = (0, 0),
+    toolchain: Mapping[str, str] | None = None,
+    stale: Sequence[str] = (),
     began: str = "",
 ) -> Health:
     """Add up some cells. ``made`` is now, ``disk`` the bytes free and in all, ``began`` when the run did, if any."""
@@ -121,6 +142,9 @@ def health(
         mirrors=sum(ours.get(reason, 0) for reason in (Reason.DOWNLOAD, Reason.CHECKSUM, Reason.ARCHIVE)),
         cut_short=cut_short,
         note=note,
+        answering=answering,
+        toolchain=dict(toolchain or {}),
+        stale=tuple(stale),
         disk_free=disk[0],
         disk_total=disk[1],
         made=made,

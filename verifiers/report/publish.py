@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from verifiers.fetch import places_that_answer
 from verifiers.report.files import Folder
-from verifiers.report.health import Health, health
+from verifiers.report.health import Health, health, seconds_between
 from verifiers.report.names import slug
 from verifiers.report.selection import Selection, loaded
 from verifiers.results import CellResult, VerdictKind
-from verifiers.state import now
+from verifiers.state import State, now
 from verifiers.store import Store, cases_of
+from verifiers.words import stem
 
 _WORST = (VerdictKind.FAIL, VerdictKind.FLAKY, VerdictKind.ERROR, VerdictKind.BROKEN)
 
 
-def publish(formats: Sequence[str], selection: Selection, store: Store, root: Path, folder: Folder) -> Iterator[Path]:
+def publish(
+    formats: Sequence[str], selection: Selection, store: Store, root: Path, folder: Folder, state: Health | None = None
+) -> Iterator[Path]:
     """Write each format below ``folder``; gives the files to look at. ``root`` is the state folder."""
-    state = health_of(selection, root)
+    state = state or health_of(selection, store, root)
     for name in formats:
         yield from _WRITERS[name](selection, store, root, folder, state)
     folder.finish()
 
 
-def health_of(selection: Selection, root: Path, made: str = "") -> Health:
-    """The health line of a selection, as of now."""
+def health_of(
+    selection: Selection, store: Store, root: Path, made: str = "", stale: Mapping[str, float] | None = None
+) -> Health:
+    """The health line of a selection, as of now; ``stale`` says how many days old a candidate may be, by its name."""
     disk = shutil.disk_usage(root)
     run = selection.run
+    clock = made or now()
+    toolchain = _toolchain(selection, store)
+    limits = {name: days * 86400 for name, days in (stale or {}).items()}
+    ages = {name: seconds_between(f"{day}T00:00:00+00:00", clock) for name, day in toolchain.items()}
     return health(
         selection.places,
-        made or now(),
+        clock,
         not_run=len(selection.not_run) + len(selection.never),
         note=run.note if run else "",
         cut_short=run is not None and run.finished is None,
         disk=(disk.free, disk.total),
+        answering=places_that_answer(State(root).sources),
+        toolchain=toolchain,
+        stale=[name for name, old in ages.items() if old > limits.get(name, limits.get(stem(name), float("inf")))],
         began=run.started if run else "",
     )
+
+
+def _toolchain(selection: Selection, store: Store) -> dict[str, str]:
+    """Oracles and candidates -> the day that each is of, from one result of each candidate on each arch."""
+    some = {(place.cell.candidate, place.cell.arch): place for place in selection.places if place.candidate.build_cpu}
+    results = [result for _, result in loaded(store, list(some.values()))]
+    runs = [run for each in results for run in (each.oracle, each.candidate) if run]
+    return {run.compiler.name: run.compiler.made for run in runs if run.compiler.made}
 
 
 def _html(selection: Selection, store: Store, root: Path, folder: Folder, state: Health) -> Iterator[Path]:

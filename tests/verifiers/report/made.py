@@ -171,7 +171,10 @@ def history(root: Path, cells: Sequence[CellId], nights: int, cases: int = 2000,
         for number in range(nights):
             run_id = f"202611{number + 1:02}-010000-{number:04x}"
             started = f"2026-11-{number + 1:02}T01:00:00+00:00"
-            db.execute("INSERT INTO runs(id, started, finished, request) VALUES(?, ?, ?, ?)", (run_id, started, started.replace("T01", "T05"), "{}"))
+            db.execute(
+                "INSERT INTO runs(id, started, finished, request) VALUES(?, ?, ?, ?)",
+                (run_id, started, started.replace("T01", "T05"), "{}"),
+            )
             for each in night(cells, run_id, number, cases):
                 _insert(db, each)
                 if files and number >= nights - 2 and each.candidate:

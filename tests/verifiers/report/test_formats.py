@@ -314,4 +314,4 @@ class TestFolder:
         store = Store(state)
         run_id = store.begin("{}")
         store.save(result(cell(), run_id=run_id))
-        assert "the run did not come to its end" in health_of(select(store, "latest"), tmp_path).troubles
+        assert "the run did not come to its end" in health_of(select(store, "latest"), store, tmp_path).troubles

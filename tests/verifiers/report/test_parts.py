@@ -17,7 +17,7 @@ from verifiers.report.health import age, health
 from verifiers.report.names import safe, slug
 from verifiers.report.ratios import ratios, times
 from verifiers.report.visible import LINE, lines, one, visible
-from verifiers.results import Mix, Reason, Step, VerdictKind
+from verifiers.results import Mix, Reason, Ruling, Step, VerdictKind
 from verifiers.store import Costs, Place
 
 
@@ -196,6 +196,10 @@ class TestHealth:
             ([place(), place(VerdictKind.ERROR, reason=Reason.DOWNLOAD)], {}, "sources not to be had in 1 cells"),
             ([place(), place(VerdictKind.ERROR, reason=Reason.LEAK)], {}, "no verdict in 1 cells: 1 leak"),
             ([place()], {"not_run": 3}, "3 cells not run"),
+            ([place()], {"not_run": 2, "note": "its time was over"}, "2 cells not run: its time was over"),
+            ([place()], {"note": "it was broken off: no disk"}, "it was broken off: no disk"),
+            ([place()], {"answering": (0, 2)}, "none of 2 mirrors answers"),
+            ([place()], {"stale": ["mycc-1.2"]}, "not rebuilt lately: mycc-1.2"),
             ([place()], {"cut_short": True}, "the run did not come to its end"),
             ([place()], {"disk": (1 << 30, 100 << 30)}, "only 1.0 GiB of disk free"),
             ([place(started="2026-11-19T01:00:00+00:00")], {}, "newest result 3 d old"),
@@ -209,6 +213,18 @@ class TestHealth:
         assert not found.well
         assert trouble in found.troubles
         assert found.line.startswith("HARNESS NOT WELL: ")
+
+    def test_excused_failures_are_counted_apart(self) -> None:
+        """They are neither passes nor among the failures, and the sum stays the number of cells."""
+        cells = [place(), place(VerdictKind.FAIL), place(VerdictKind.FAIL, ruling=Ruling(excused=True))]
+        found = health(cells, self.NOW)
+        assert found.sum == "3 cells = 1 pass + 1 fail + 1 excused"
+        assert found.counts[VerdictKind.FAIL] == 2
+
+    def test_mirrors_and_the_age_of_the_toolchain(self) -> None:
+        """Are told in any case."""
+        found = health([place()], self.NOW, answering=(2, 3), toolchain={"mycc-1.2": "2026-11-20", "gcc": "2023-01-08"})
+        assert "2 of 3 mirrors answer; toolchain mycc-1.2 2 d, gcc 1414 d old" in found.line
 
     def test_a_red_candidate_is_no_trouble_of_the_harness(self) -> None:
         """It is what the harness is for."""

@@ -1,0 +1,314 @@
+"""What is told of nights, what is removed after them, and which of their cells begin first."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.verifiers.report.made import cell, result
+from verifiers.compare import doubted
+from verifiers.config import ConfigError, load_config
+from verifiers.nightly.asked import request_of
+from verifiers.nightly.news import Kind, Told, headline, key, lines, news
+from verifiers.nightly.retention import tidy
+from verifiers.nightly.settings import KeepConfig, NightlyConfig
+from verifiers.pace import Pace
+from verifiers.results import CellId, CellResult, Excused, Reason, Ruling, Step, Verdict, VerdictKind
+from verifiers.state import State
+from verifiers.store import Store
+
+P = cell("p", candidate="mycc-1.2")
+DAY = 86400.0
+
+
+def after(told: Told, *results: CellResult, planned: Sequence[CellId] = (), troubles: Sequence[str] = ()) -> Told:
+    """What has been told after a night."""
+    return news(told, "run", results, [*planned, *(each.cell for each in results)], troubles)[1]
+
+
+def kinds(told: Told, *results: CellResult, troubles: Sequence[str] = ()) -> list[Kind]:
+    """What a night tells."""
+    items, _ = news(told, "run", results, [each.cell for each in results], troubles)
+    return [each.kind for each in items]
+
+
+GREEN = result(P)
+RED = result(P, VerdictKind.FAIL, failing=["a"])
+WORSE = result(P, VerdictKind.FAIL, failing=["a", "b"])
+UNBUILT = result(P, VerdictKind.FAIL, reason=Reason.REJECTS_VALID, step=Step.BUILD)
+FLAKY = result(P, VerdictKind.FLAKY, reason=Reason.WRONG_RESULT, step=Step.TEST, failing=["c"])
+BROKEN = result(P, VerdictKind.BROKEN, reason=Reason.ORACLE_FAILED, step=Step.TEST)
+LOST = result(P, VerdictKind.ERROR, reason=Reason.DOWNLOAD)
+SKIPPED = result(P, VerdictKind.SKIP, reason=Reason.UNSUPPORTED)
+NEWER = result(cell("p", candidate="mycc-1.3"), VerdictKind.FAIL, failing=["a"])
+BY = (Excused(bug="https://bugs/1", until="2026-12-01", cases=("a",)),)
+EXCUSED = result(P, VerdictKind.FAIL, failing=["a"], ruling=Ruling(excused=True, by=BY))
+PARTLY = result(P, VerdictKind.FAIL, failing=["a", "b"], ruling=Ruling(by=BY))
+EXPIRED = result(P, VerdictKind.FAIL, failing=["a"], ruling=Ruling(expired=BY))
+UNEXPECTED = result(P, ruling=Ruling(unexpected=BY))
+
+
+class TestNews:
+    """Once when it breaks, once when it is mended."""
+
+    @pytest.mark.parametrize(
+        ("nights", "told"),
+        [
+            ([GREEN], []),
+            ([RED], [Kind.NEWLY_FAILING]),
+            ([GREEN, RED], [Kind.NEWLY_FAILING]),
+            ([GREEN, RED, RED], []),
+            ([GREEN, RED, RED, GREEN], [Kind.MENDED]),
+            ([GREEN, RED, GREEN, GREEN], []),
+            ([GREEN, RED, GREEN, RED], [Kind.NEWLY_FAILING]),
+            ([RED, WORSE], [Kind.WORSE]),
+            ([WORSE, RED], []),
+            ([WORSE, RED, WORSE], [Kind.WORSE]),
+            ([RED, UNBUILT], [Kind.WORSE]),
+            ([RED, NEWER], []),  # another version of the same candidate
+            ([GREEN, NEWER], [Kind.NEWLY_FAILING]),
+            ([GREEN, FLAKY], []),
+            ([RED, FLAKY, RED], []),  # what is flaky is as it was
+            ([GREEN, LOST], [Kind.NO_VERDICT]),
+            ([GREEN, LOST, LOST], []),
+            ([GREEN, LOST, BROKEN], []),
+            ([GREEN, LOST, GREEN], [Kind.AGAIN]),
+            ([GREEN, LOST, RED], [Kind.NEWLY_FAILING]),  # it broke while nobody could see it
+            ([RED, LOST, RED], [Kind.AGAIN]),
+            ([RED, LOST, GREEN], [Kind.MENDED, Kind.AGAIN]),
+            ([GREEN, SKIPPED], [Kind.NO_VERDICT]),
+            ([SKIPPED], []),
+            ([EXCUSED], []),
+            ([RED, EXCUSED], [Kind.EXCUSED]),
+            ([EXCUSED, PARTLY], [Kind.NEWLY_FAILING]),
+            ([EXCUSED, EXPIRED], [Kind.NEWLY_FAILING, Kind.EXPIRED]),
+            ([EXPIRED, EXPIRED], []),
+            ([GREEN, UNEXPECTED], [Kind.UNEXPECTED]),
+            ([UNEXPECTED, UNEXPECTED], []),
+        ],
+    )
+    def test_the_last_of_some_nights(self, nights: list[CellResult], told: list[Kind]) -> None:
+        """The truth table."""
+        before = Told()
+        for each in nights[:-1]:
+            before = after(before, each)
+        assert kinds(before, nights[-1]) == told
+
+    def test_a_cell_that_was_not_run_is_as_it_was(self) -> None:
+        """Its failure is not told anew; one that is no longer planned is forgotten."""
+        before = after(after(Told(), RED), planned=[P])
+        assert kinds(before, RED) == []
+        gone = after(after(Told(), RED), result(cell("q")))
+        assert kinds(gone, RED) == [Kind.NEWLY_FAILING]
+
+    def test_the_harness(self) -> None:
+        """Once for a trouble, whatever its numbers; once when all is well."""
+        ill = after(Told(), troubles=["only 4.2 GiB of disk free"])
+        assert kinds(Told(), troubles=["only 4.2 GiB of disk free"]) == [Kind.HARNESS]
+        assert kinds(ill, troubles=["only 3.9 GiB of disk free"]) == []
+        assert kinds(ill, troubles=["only 3.9 GiB of disk free", "12 cells not run"]) == [Kind.HARNESS]
+        assert kinds(ill) == [Kind.WELL]
+        assert kinds(after(ill)) == []
+
+    def test_the_words(self) -> None:
+        """A line a thing for grep, cases and page below."""
+        items, _ = news(Told(), "run", [WORSE], [P], ["12 cells not run"])
+        assert headline(items) == "1 newly failing, harness not well"
+        told = list(lines(items, 1, {P: "https://x/cells/p.html"}))
+        assert told[0].startswith(f"FAIL newly failing {P}: test, wrong-result")
+        assert told[1:] == ["  a", "  … and 1 more", "  https://x/cells/p.html", "harness not well: 12 cells not run"]
+        assert key(P) == key(NEWER.cell) == "p@1.0 x86_64 mycc standard"
+
+
+class TestDoubted:
+    """A failure of cases that the oracle itself has now so, now otherwise."""
+
+    @pytest.mark.parametrize(
+        ("verdict", "flaky", "kind"),
+        [
+            (RED.verdict, {"a"}, VerdictKind.FLAKY),
+            (WORSE.verdict, {"a"}, VerdictKind.FAIL),  # one that is steady: that is the candidate's
+            (WORSE.verdict, {"a", "b", "c"}, VerdictKind.FLAKY),
+            (RED.verdict, set(), VerdictKind.FAIL),
+            (UNBUILT.verdict, {"a"}, VerdictKind.FAIL),
+            (GREEN.verdict, {"a"}, VerdictKind.PASS),
+        ],
+    )
+    def test_table(self, verdict: Verdict, flaky: set[str], kind: VerdictKind) -> None:
+        """Flaky only where nothing else fails; and never green."""
+        assert doubted(verdict, flaky).kind is kind
+
+    def test_learned_from_the_oracle_alone(self, tmp_path: Path) -> None:
+        """Where it is held against itself; of another project and another arch nothing is learned."""
+        store = opened(tmp_path)[1]
+        run = store.begin("{}")
+        own = result(cell("p", candidate="gcc-12.2.0"), VerdictKind.FAIL, failing=["net"], run_id=run)
+        other = result(P, VerdictKind.FAIL, failing=["real"], run_id=run)
+        assert (own.of_oracle, other.of_oracle) == (True, False)
+        store.save(own)
+        store.save(other)
+        assert store.flaky_cases(P) == {"net"}
+        assert store.flaky_cases(cell("q")) == store.flaky_cases(cell("p", arch="i686")) == frozenset()
+
+
+def opened(root: Path) -> tuple[State, Store]:
+    state = State(root)
+    state.open()
+    return state, Store(state)
+
+
+def past(state: State, store: Store, days: float, *results: CellResult) -> str:
+    """A run of some days ago, with its logs."""
+    run = store.begin("{}")
+    for number, each in enumerate(results):
+        folder = state.logs / run / f"cell{number}"
+        folder.mkdir(parents=True)
+        (folder / "candidate-build.log").write_text("x")
+        os.utime(folder, (time.time() - days * DAY,) * 2)
+        store.save(each.model_copy(update={"run": run, "folder": state.relative(folder)}))
+    store.finish(run)
+    started = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - days * DAY))
+    with store._connection() as db:
+        db.execute("UPDATE runs SET started = ? WHERE id = ?", (started, run))
+    return run
+
+
+class TestRetention:
+    """What goes and what stays."""
+
+    def test_history_and_logs(self, tmp_path: Path) -> None:
+        """Old runs go, but for every cell's newest result, versions of a candidate taken for one."""
+        state, store = opened(tmp_path)
+        q = cell("q", candidate="mycc-1.2")
+        first = past(state, store, 400, result(P), result(q))
+        second = past(state, store, 399, result(cell("p", candidate="mycc-1.1"), fingerprint="x"))
+        third = past(state, store, 40, result(P, fingerprint="y"))
+        last = past(state, store, 1, result(P, fingerprint="y"))
+        store.plan(first, [P, q])
+        tidy(state, store, KeepConfig())
+        assert [run.id for run in store.runs()] == [first, third, last]
+        assert [place.cell for place in store.places(first)] == [q]  # its newest
+        kept = {path.relative_to(state.logs).as_posix() for path in state.logs.glob("*/*")}
+        assert kept == {f"{first}/cell1", f"{last}/cell0"}
+        assert not (state.logs / second).exists() and not (state.logs / third).exists()
+        assert store.trusted("y") is not None
+
+    def test_a_cached_result_keeps_its_row(self, tmp_path: Path) -> None:
+        """A run of today that took it from an old one still has it."""
+        state, store = opened(tmp_path)
+        past(state, store, 400, result(P))
+        known = store.trusted("f")
+        assert known
+        today = store.begin("{}")
+        store.reuse(today, known)
+        store.finish(today)
+        tidy(state, store, KeepConfig())
+        (place,) = store.places(today)
+        assert [each.cell for each in store.load([place]) if each] == [P]
+        assert (tmp_path / known.folder).is_dir()
+
+    def test_failing_cases_go_with_their_cells(self, tmp_path: Path) -> None:
+        """The tables do not grow for ever."""
+        state, store = opened(tmp_path)
+        for days, name in ((400, "old"), (1, "new")):
+            past(state, store, days, result(P, VerdictKind.FAIL, failing=[name]))
+        tidy(state, store, KeepConfig())
+        with store._connection() as db:
+            assert db.execute("SELECT name FROM case_names").fetchall() == [("new",)]
+            assert db.execute("SELECT count(*) FROM failing").fetchone() == (1,)
+
+    def test_work_folders_sysroots_and_runs_at_work(self, tmp_path: Path) -> None:
+        """Old folders of red cells go; replaced sysroots only while nobody works."""
+        state, store = opened(tmp_path)
+        kept, young = state.new_work(), state.new_work()
+        for folder in (kept, young):
+            folder.keep()
+        os.utime(kept.path / ".keep", (1, 1))
+        roots = state.cache / "sysroots" / "roots"
+        for name in ("a-old", "a-new"):
+            (roots / name).mkdir(parents=True)
+            os.utime(roots / name, (1, 1))
+        (roots / "a.json").write_text(json.dumps({"root": "a-new"}))
+        baseline = state.baselines / "b.json.gz"
+        baseline.write_bytes(b"")
+        os.utime(baseline, (1, 1))
+        from verifiers.files import lock
+
+        with lock(state.logs / "other-run" / ".lock"):
+            tidy(state, store, KeepConfig())
+            assert (roots / "a-old").exists() and baseline.exists()
+        assert not kept.path.exists() and young.path.exists()
+        tidy(state, store, KeepConfig())
+        assert not (roots / "a-old").exists() and (roots / "a-new").exists() and not baseline.exists()
+
+
+class TestPace:
+    """Who begins first."""
+
+    def test_order(self) -> None:
+        """What the last night did not come to, then what was never run, then the longest."""
+        cells = [cell(name) for name in ("short", "long", "new", "waiting")]
+        seconds = {cells[0]: 5.0, cells[1]: 500.0, cells[3]: 1.0}
+        pace = Pace(seconds=seconds, waiting=frozenset([cells[3]]))
+        assert [each.project for each in sorted(cells, key=pace.key)] == ["waiting", "new", "long", "short"]
+        assert not any(pace.too_late(each) for each in cells)
+
+    def test_too_late(self) -> None:
+        """By what it took the last time."""
+        pace = Pace(seconds={P: 60.0}, end=time.monotonic() + 30)
+        assert pace.too_late(P) and not pace.too_late(cell("q"))
+
+
+class TestSettings:
+    """[nightly] in verify.toml."""
+
+    def test_parts_inherit_and_narrow(self) -> None:
+        """[[nightly.also]] says only what is other; --arch and its like narrow all parts."""
+        settings = NightlyConfig.model_validate(
+            {
+                "projects": ["sqlite@3.46.1", "redis"],
+                "arches": ["all"],
+                "candidates": ["clang", "tcc"],
+                "depth": "smoke",
+                "also": [{"projects": ["gcc_torture"], "sample": "5%", "arches": ["x86_64"]}],
+            }
+        )
+        whole = request_of(settings, {}, jobs=2)
+        assert (whole.depth, whole.jobs, whole.nightly, whole.also[0].candidates) == (
+            "smoke",
+            2,
+            True,
+            ("clang", "tcc"),
+        )
+        assert (whole.also[0].sample, whole.also[0].depth, whole.sample) == ("5%", "smoke", None)
+        one = request_of(settings, {"projects": ["sqlite"], "arches": ["i686"]})
+        assert (one.projects, one.arches, one.also) == (("sqlite@3.46.1",), ("i686",), ())
+        torture = request_of(settings, {"projects": ["gcc_torture"]})
+        assert (torture.projects, torture.sample) == (("gcc_torture",), "5%")
+        assert request_of(settings, {"projects": ["perl"]}).projects == ()
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("[nightly]\nprojets = ['x']\n", "verify.toml:2: nightly.projets: unknown key (did you mean projects?)"),
+            ("[nightly]\nhours = 0\n", "verify.toml:2: nightly.hours: input should be greater than 0"),
+            ("[nightly]\ndepth = 'deep'\n", "verify.toml:2: nightly.depth: input should be 'smoke'"),
+            ("[nightly.notify]\nurl = 'x'\n", "verify.toml:2: nightly.notify.url: unknown key (did you mean urls?)"),
+            ("[nightly.keep]\nlogs = -1\n", "verify.toml:2: nightly.keep.logs: input should be greater than 0"),
+            (
+                "[[nightly.also]]\narch = 'x'\n",
+                "verify.toml:2: nightly.also.0.arch: unknown key (did you mean arches?)",
+            ),
+        ],
+    )
+    def test_complaints(self, tmp_path: Path, text: str, complaint: str) -> None:
+        """With file, line and key."""
+        (tmp_path / "verify.toml").write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            load_config(tmp_path / "verify.toml")
+        assert str(caught.value).startswith(f"{tmp_path}/{complaint}")
