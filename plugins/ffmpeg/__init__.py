@@ -40,6 +40,7 @@ class Ffmpeg(Make):
     sources: ClassVar[tuple[Source, ...]] = SOURCES
     packages: ClassVar[tuple[str, ...]] = ("make", "diffutils")
     configuration = ("config.h", "config_components.h", "ffbuild/config.mak")
+    resumes = True
     assembly: ClassVar[tuple[str, ...]] = ("--disable-x86asm",)
     computed_names: ClassVar[tuple[ComputedName, ...]] = (
         ComputedName(
