@@ -1,8 +1,9 @@
 """What the framework adds to a bare build: configure and build by hand and through a cell's steps, alternating.
 
 ``python benchmarks/overhead.py [rounds] [subject …]`` prints, for each step, CPU and wall seconds of both and their
-ratio (medians over the rounds). Subjects: ``sqlite`` (the amalgamation), ``files`` (SQLite as 100 files) and
-``probes`` (a configure script that asks its compiler 300 questions). As root both sides run as the sandbox's user.
+ratio (medians over the rounds). Subjects: ``sqlite`` (the amalgamation), ``files`` (SQLite as 100 files), ``probes``
+(a configure script that asks its compiler 300 questions) and, where asked for, ``kernel`` (the tiny Linux for x86_64,
+ten minutes of CPU time a round). As root both sides run as the sandbox's user.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import ClassVar
 from compiler.arches import arch
 from compiler.discovery import oracle
 from compiler.driver import DriverLimits, build_driver
+from plugins.linux import Linux
 from plugins.sqlite import Sqlite
 from verifiers.fetch import Fetcher
 from verifiers.jobserver import Jobserver
@@ -107,19 +109,26 @@ def by_hand(passage: Passage, folder: Path, command: Sequence[str]) -> dict[Step
     shutil.copytree(passage.work.host_path(passage.work.src), folder / "src", symlinks=True)
     (folder / "build").mkdir()
     user = {"user": SANDBOX_UID, "group": SANDBOX_UID, "extra_groups": []} if os.geteuid() == 0 else {}
-    if user:
-        subprocess.run(["chown", "-R", str(SANDBOX_UID), folder], check=True)
     cc = " ".join(command)
     environment = {**passage.work.environment, "PATH": os.defpath, "CC": cc, "CC_FOR_BUILD": cc, "HOME": str(folder)}
     environment |= {"TMPDIR": "/tmp", "MAKEFLAGS": f"-j{os.cpu_count() or 1}"}
     costs: dict[Step, tuple[float, float]] = {}
+    inside, tree = passage.work.sandbox.inside, passage.work.tree
+
+    def outside(text: str) -> str:
+        for name in ("cc", "host-cc", "oracle-cc"):
+            text = text.replace(f"{tree}/bin/{name}", cc)
+        return text.replace(inside, str(folder))
+
+    for name, text in passage.work.written.items():
+        place = folder / "build" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(outside(text))
+    if user:
+        subprocess.run(["chown", "-R", str(SANDBOX_UID), folder], check=True)
     for ran in passage.work.commands:
-        inside, tree = passage.work.sandbox.inside, passage.work.tree
-        argv = [word.replace(f"{tree}/bin/cc", cc).replace(inside, str(folder)) for word in ran.argv]
-        own = {
-            key: value.replace(f"{tree}/bin/cc", cc).replace(f"{tree}/bin/host-cc", cc)
-            for key, value in ran.env.items()
-        }
+        argv = [outside(word) for word in ran.argv]
+        own = {key: outside(value) for key, value in ran.env.items()}
 
         def run(argv: Sequence[str] = argv, own: dict[str, str] = own) -> None:
             with (folder / "log").open("ab") as log:
@@ -192,7 +201,7 @@ def main() -> None:
             place.write_bytes(data)
             compare(Probes(), source, state, rounds)
         else:
-            recipe = {"sqlite": Amalgamation, "files": Files}[name]()
+            recipe = {"sqlite": Amalgamation, "files": Files, "kernel": Linux}[name]()
             compare(recipe, recipe.sources[0], state, rounds)
 
 
