@@ -34,6 +34,7 @@ class Choice(Frozen):
     files: tuple[str, ...] = ()
     targets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
+    lacks: tuple[str, ...] | None = None  # where the entry says so
     linker: str = ""  # "oracle" or "own", where the entry says so
 
 
@@ -130,6 +131,7 @@ def _entry(name: str, entry: CompilerEntry, arch: Arch, why: str, environ: Mappi
         files=entry.files,
         targets=targets,
         env=entry.env,
+        lacks=entry.lacks,
         linker=entry.linker or "",
     )
 

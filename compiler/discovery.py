@@ -112,6 +112,7 @@ def _describe(choice: Choice, arch: Arch, cache: Path | None, runner: Runner | N
         accommodations=tuple(dict.fromkeys((name, *([choice.name] if choice.name else []), family.name))),
         env=choice.env,
         engines=_engines(behind, family),
+        lacks=family.lacks if choice.lacks is None else choice.lacks,
         links_by_oracle=(choice.linker or family.linker) == "oracle",
         mounts=mounts(interview.command[0], files),
         ident=made.comment if made else "",

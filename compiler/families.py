@@ -72,6 +72,7 @@ class Family(Frozen):
     trees: tuple[Tree, ...] = ()
     programs: tuple[str, ...] = ()  # on PATH, that it is known to run without being asked
     engines: tuple[str, ...] = ()  # globs of its compilers proper
+    lacks: tuple[str, ...] = ()  # labels of cases (plugins/gcc_torture/labels.toml) that its manual says it has not
     linker: Literal["own", "oracle"] = "own"  # who links: it, with whatever linker it runs, or the oracle for it
 
     @property

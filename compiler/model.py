@@ -27,6 +27,7 @@ class Compiler(Frozen):
     mounts: tuple[str, ...] = ()  # outside the system's folders: to be seen, read-only, where it runs
     ident: str = ""  # what its objects' .comment says; "" where they have none
     guessed: bool = False  # nobody named this command for the arch: the family's data led to it
+    lacks: tuple[str, ...] = ()  # features beyond standard C that it does not claim, as labels of cases
     links_by_oracle: bool = False  # it makes objects only; the oracle's linker does the rest
     unreachable: bool = False  # the unprivileged user could not start it to ask it anything
     why: str = ""  # how it came to be chosen: "--cc", "$CC", "verify.toml default", "first found", "oracle"

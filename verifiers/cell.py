@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
+from verifiers.claims import remarked, share
 from verifiers.compare import compare, dead_suites, doubted, settle
 from verifiers.configdiff import configuration_differences
 from verifiers.errors import InfrastructureError
@@ -66,6 +67,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
         verdict = doubted(runs.verdict(), engine.store.flaky_cases(plan.id))
         if plan.of_oracle:
             verdict = doubted(verdict, {each.name for each in verdict.differences})
+        verdict = remarked(verdict, plan.recipe)
         if verdict.kind in _JUDGED and not engine.unchanged(plan.candidate):
             message = f"{plan.candidate.name} was changed while the cell ran; run it again"
             verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.COMPILER_CHANGED, message=message)
@@ -92,6 +94,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
         seconds=time.monotonic() - clock,
         run=engine.run,
         folder=engine.state.relative(folder),
+        share=share(verdict, oracle, plan.recipe, plan.candidate.lacks) if candidate and oracle else None,
     )
     result = result.model_copy(update={"ruling": _ruling(result, engine, candidate.cases if candidate else None)})
     if candidate:

@@ -45,6 +45,7 @@ class CompilerEntry(Frozen):
     default: bool = False  # taken where neither --cc nor $CC names one
     targets: dict[KnownArch, Words] = Field(default_factory=dict)  # arch -> command
     env: dict[str, str] = Field(default_factory=dict)
+    lacks: tuple[str, ...] | None = None  # labels of cases that it does not claim to support; by default its family's
     linker: Literal["own", "oracle"] | None = None  # who links what it makes; by default as its family says
 
 

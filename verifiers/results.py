@@ -208,6 +208,7 @@ class Difference(Frozen):
     candidate: CaseOutcome
     message: str = ""
     reason: Reason | None = None  # the case's own, where it has one
+    note: str = ""  # what the project knows of the case, such as the features it needs
 
 
 class Verdict(Frozen):
@@ -316,6 +317,16 @@ class ConfigurationDifference(Frozen):
     candidate: str
 
 
+class Share(Frozen):
+    """How much of a compiler test suite passes, of the cases that the oracle passes."""
+
+    total: int
+    passed: int
+    claimed: int  # those that need nothing the compiler does not claim to support
+    claimed_passed: int
+    lacks: tuple[str, ...] = ()  # what it does not claim
+
+
 class CellResult(Frozen):
     """One finished cell. Case tables stay in files of their own; ``counts`` sums the candidate's up."""
 
@@ -335,6 +346,7 @@ class CellResult(Frozen):
     run: str = ""
     folder: str = ""  # logs, reproduce.sh and cases, relative to the state folder
     ruling: Ruling = Ruling()
+    share: Share | None = None  # of a compiler test suite
 
     @property
     def shown(self) -> str:

@@ -643,5 +643,9 @@ def write_failures(path: Path, differences: Sequence[Difference], log: str) -> N
     """Keep the failing cases, a line each for grep: FAIL, outcome, case, message, the folder with the logs."""
     if not differences:
         return
-    rows = [f"FAIL {each.candidate} {each.name}: {' '.join(each.message.split())} log: {log}" for each in differences]
+    rows = [
+        f"FAIL {each.candidate} {each.name}: {' '.join(each.message.split())}"
+        f"{f' ({each.note})' if each.note else ''} log: {log}"
+        for each in differences
+    ]
     atomic_write(path, "".join(f"{row}\n" for row in rows).encode("utf-8", "backslashreplace"))

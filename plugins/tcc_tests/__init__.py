@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -45,12 +46,11 @@ class TccTests(Programs):
     def programs(self, work: Workspace) -> Mapping[str, Sequence[Program]]:
         """All tests but those of tcc's own options."""
         root, folder = self.root(work), work.host_path(self.root(work))
-        table: dict[str, Any] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
         levels = dict.fromkeys(work.levels or _LEVELS[work.depth], "")
         found = []
         for path in sorted(folder.glob("*.expect")):
             name = path.stem
-            rule = table.get(name, {})
+            rule = _table().get(name, {})
             if "skip" not in rule and work.arch.name in rule.get("arches", (work.arch.name,)):
                 sources = (f"{name}.c", *rule.get("with", ()))
                 found.append(
@@ -64,6 +64,16 @@ class TccTests(Programs):
                     )
                 )
         return {"tests2": found}
+
+    def remark(self, case: str) -> str:
+        """What the table notes of its test."""
+        return str(_table().get(case.partition("/")[0], {}).get("note", ""))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    """What is to be known of single tests, by name."""
+    return tomllib.loads(_TABLE.read_text(encoding="utf-8"))
 
 
 @hookimpl

@@ -54,14 +54,6 @@ class ComputedName:
     replacement: str = ""
     optional: bool = False
 
-    def labels(self, case: str) -> frozenset[str]:
-        """What a case needs of a compiler beyond standard C, where that is known."""
-        return frozenset()
-
-    def remark(self, case: str) -> str:
-        """What a reader of its failure should know of a case."""
-        return f"needs {', '.join(sorted(labels))}" if (labels := self.labels(case)) else ""
-
     def canonical(self, name: str) -> str:
         """The name with its computed part replaced."""
         return re.sub(self.pattern, self.replacement, name) if not self.optional else name
@@ -167,6 +159,14 @@ class Recipe:
     def test(self, work: Workspace) -> None:
         """Run the suites; their cases become the step's."""
         work.run_suites(self.suites(work))
+
+    def labels(self, case: str) -> frozenset[str]:
+        """What a case needs of a compiler beyond standard C, where that is known."""
+        return frozenset()
+
+    def remark(self, case: str) -> str:
+        """What a reader of its failure should know of a case."""
+        return f"needs {', '.join(sorted(labels))}" if (labels := self.labels(case)) else ""
 
     def canonical(self, name: str) -> str:
         """A case's name without its computed parts."""

@@ -111,7 +111,7 @@ class Programs(Recipe):
             "canary": f"{work.build}/canary.c",
             "root": f"{self.root(work)}/",
             "folder": work.build,
-            "compile_seconds": 120.0,
+            "compile_seconds": 300.0,  # of wall time: a busy machine is no hanging compiler
             "compiler_timeout": 124,
             "wall_seconds": 6.0 * seconds,
             "limits": limits,

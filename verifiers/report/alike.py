@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from verifiers.report.groups import normalise
@@ -21,6 +22,15 @@ def alike(differences: Sequence[Difference]) -> list[tuple[str, list[Difference]
     return sorted(found.items(), key=lambda item: -len(item[1]))
 
 
+def _note(members: Sequence[Difference]) -> str:
+    """The remark that most of a group's cases have, and how many have it."""
+    counts = Counter(each.note for each in members if each.note)
+    if not counts:
+        return ""
+    note, count = counts.most_common(1)[0]
+    return f" ({note})" if count == len(members) else f" ({count:,} of them: {note})" if count > 1 else ""
+
+
 def lines(differences: Sequence[Difference], rest: str) -> list[str]:
     """At most a screenful; ``rest`` says where all of them are."""
     groups = alike(differences)
@@ -31,7 +41,7 @@ def lines(differences: Sequence[Difference], rest: str) -> list[str]:
         names = ", ".join(each.name for each in members[:_EXAMPLES])
         more = ", …" if len(members) > _EXAMPLES else ""
         found.append(f"  {len(members):>6,}  {one_line(what)[:150]}")
-        found.append(f"          {one_line(names)}{more}")
+        found.append(f"          {one_line(names)}{more}{one_line(_note(members))}")
     hidden = sum(len(members) for _, members in groups[_GROUPS:])
     if hidden:
         found.append(f"  {hidden:>6,}  in {counted(len(groups) - _GROUPS, 'smaller group')}")

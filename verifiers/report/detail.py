@@ -35,7 +35,10 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
         if run:
             yield from _run(name, run, state)
     yield from _some("faults", [f"{each.reason} {each.line}" for each in verdict.faults], _MANY)
-    texts = [f"{each.candidate} {each.name}: {each.message}" for each in verdict.differences]
+    texts = [
+        f"{each.candidate} {each.name}: {each.message}{f' ({each.note})' if each.note else ''}"
+        for each in verdict.differences
+    ]
     yield from _some(f"cases the oracle passes and the candidate does not ({len(texts):,})", texts, cases)
     yield from _some("cases that fail with both", list(verdict.both_fail), _MANY)
     yield from _some("cases that only the candidate ran", list(verdict.extra), _MANY)
