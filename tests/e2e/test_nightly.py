@@ -198,6 +198,19 @@ class TestNights:
         assert "3 cells not run: its time was over" in index
         assert "was pass" in index and "Never run yet" in index
 
+    def test_a_night_that_cannot_begin(self, verify: Verify, ear: Ear) -> None:
+        """Leaves a report all the same, which says why, and is told."""
+        described(verify, ear, '"tcc"', "oracle_days = 0")
+        assert night(verify).returncode == 0
+        verify.config = verify.config.replace('projects = ["tally"]', 'projects = ["tall"]')
+        done = verify.run("nightly")
+        assert done.returncode == 2
+        assert "did you mean tally?" in done.stderr
+        (told,) = ear.new()
+        assert told["title"] == "ccverify: harness not well"
+        index = (verify.folder / "state" / "reports" / "nightly" / "index.html").read_text()
+        assert "it was broken off" in index and "unknown project" in index
+
     def test_parts_are_merged(self, verify: Verify, ear: Ear, tmp_path: Path) -> None:
         """Two machines' parts are one night, with their logs; and it is compared with the night before."""
         described(verify, ear, f'"tcc", "{verify.folder}/compiler/mycc"', "oracle_days = 0")

@@ -88,7 +88,7 @@ class TestWorkflow:
                 assert "uses" not in step or re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
 
     def test_its_commands(self, verify: Verify) -> None:
-        """The cells' parts, one after the other, and the night that is made of them; every file that is used is there."""
+        """The cells' parts, and the night that is made of them; every file that is used is there."""
         jobs = workflow()["jobs"]
         (part,) = [step["run"] for step in jobs["cells"]["steps"] if "--part" in step.get("run", "")]
         (night,) = [step["run"] for step in jobs["night"]["steps"] if "--merge" in step.get("run", "")]

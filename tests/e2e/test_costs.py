@@ -1,0 +1,42 @@
+"""A compiler that is right, and slow and wasteful: what the front page says."""
+
+from __future__ import annotations
+
+import re
+
+from tests.e2e.conftest import Verify
+from verifiers.report.ratios import ratios
+from verifiers.results import VerdictKind
+from verifiers.state import State
+from verifiers.store import Store
+
+BURNS = "perl -e '1 while (times)[0] < 0.6'\n"
+
+
+def test_slow_and_wasteful_and_correct(verify: Verify) -> None:
+    """It passes, and what it costs stands beside that; the build's other commands do not thin it."""
+    verify.config = "[limits]\ncompile_seconds = 120\n"  # a busy machine is not what is tested
+    script = BURNS + 'exec gcc "$@" -O0 -ffunction-sections -falign-functions=4096'
+    done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", verify.compiler(script))
+    assert done.returncode == 0, done.stdout
+    (place,) = Store(State(verify.folder / "state")).places()
+    found = ratios(place)
+    assert place.verdict is VerdictKind.PASS
+    assert found["compile"].level == "costly" and found["compile"].candidate > 5 * 0.6  # of five units
+    assert found["code"].candidate > found["code"].oracle + 4096
+    out = verify.folder / "out"
+    assert verify.run("report", "--out", str(out), "--format", "html,markdown").returncode == 0
+    index = (out / "index.html").read_text()
+    costly = index[index.index('<section class="costly">') : index.index('<section id="matrix">')]
+    assert re.search(r"▲ [\d,]+× *</b> compile CPU", costly)
+    assert re.search(r'title="[\d,]+ KiB against [\d,]+ KiB">[^<]*size', index)
+    assert "compile CPU" in (out / "report.md").read_text()
+
+
+def test_the_other_way(verify: Verify) -> None:
+    """With the oracle in the candidate's place every ratio is near one, and the code is the same."""
+    done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "gcc")
+    assert done.returncode == 0, done.stdout
+    (place,) = Store(State(verify.folder / "state")).places()
+    assert place.candidate.code == place.oracle.code
+    assert place.candidate.code and place.candidate.code > 500
