@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from verifiers.cli.options import ConfigFile, PluginFiles, SandboxName, StateDir
+from verifiers.cli.options import ConfigFile, Fresh, Install, Jobs, Offline, PluginFiles, SandboxName, StateDir
 
 
 def nightly(
@@ -24,10 +24,10 @@ def nightly(
     part: Annotated[
         bool, typer.Option("--part", help="A part of a night, for --merge: no report, and nobody is told.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")] = False,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Use cached sources only.")] = False,
-    install: Annotated[bool, typer.Option(help="As root, install missing Debian packages.")] = True,
+    fresh: Fresh = False,
+    jobs: Jobs = None,
+    offline: Offline = False,
+    install: Install = True,
     sandbox: SandboxName = None,
     state: StateDir = None,
     config: ConfigFile = None,

@@ -21,3 +21,7 @@ SandboxName = Annotated[
     typer.Option("--sandbox", metavar="KIND", help="bubblewrap (default) or none: no isolation, and results say so."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result models as JSON on standard output.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use cached sources only.")]
+Install = Annotated[bool, typer.Option(help="As root, install missing Debian packages.")]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifiers.cli.options import ConfigFile, Json, PluginFiles, SandboxName, StateDir
+from verifiers.cli.options import ConfigFile, Fresh, Install, Jobs, Json, Offline, PluginFiles, SandboxName, StateDir
 from verifiers.errors import UsageError
 
 _DEPTHS = "smoke (about a minute), standard, or full"
@@ -74,11 +74,11 @@ def run(
         str | None, typer.Option("--sample", metavar="SHARE|N", help="A share of the tests, or a number of them.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only the tests that failed the last time.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")] = False,
+    fresh: Fresh = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run, which was cut short.")] = False,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Use cached sources only.")] = False,
-    install: Annotated[bool, typer.Option(help="As root, install missing Debian packages.")] = True,
+    jobs: Jobs = None,
+    offline: Offline = False,
+    install: Install = True,
     sandbox: SandboxName = None,
     state: StateDir = None,
     config: ConfigFile = None,
