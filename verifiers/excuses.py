@@ -7,7 +7,7 @@ not make the exit code red. Only a failure that was seen twice can be excused; f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal, Self
@@ -72,6 +72,16 @@ class Excuse(Frozen):
     def told(self, cases: Sequence[str] = ()) -> Excused:
         """It, as a ruling names it."""
         return Excused(bug=self.bug, until=self.expires.isoformat(), cases=tuple(cases))
+
+
+def idle(excuses: Sequence[Excuse], cells: Sequence[CellId], today: date) -> Iterator[str]:
+    """What is to be done about excuses that excuse nothing: those of no cell, and those that expired."""
+    for each in excuses:
+        what = f"the excuse of {each.project} {each.case or each.step} ({each.bug})"
+        if today > each.expires:
+            yield f"{what} expired after {each.expires}; renew it, or take it away"
+        elif cells and not any(each.fits(cell) for cell in cells):
+            yield f"{what} fits no cell of this run"
 
 
 def rule(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from verifiers.config import ConfigError, load_config
-from verifiers.excuses import Excuse, rule
+from verifiers.excuses import Excuse, idle, rule
 from verifiers.results import (
     CaseOutcome,
     CellId,
@@ -137,6 +137,17 @@ class TestRule:
     def test_unexpected_passes(self, verdict: Verdict, given: Excuse, cases: list[tuple[str, ...]]) -> None:
         """Only of what ran, and where nothing of it fails."""
         assert [each.cases for each in ruled(verdict, given).unexpected] == cases
+
+
+def test_idle_excuses_are_named() -> None:
+    """Those of no cell, perhaps misspelt, and those that expired; none where all are of use."""
+    other = excuse(project="q")
+    late = excuse(expires="2026-11-21")
+    assert list(idle([excuse()], [CELL], TODAY)) == []
+    (line,) = idle([excuse(), other], [CELL], TODAY)
+    assert line == "the excuse of q check/bad (https://bugs/1) fits no cell of this run"
+    (line,) = idle([late], [CELL], TODAY)
+    assert "expired after 2026-11-21" in line
 
 
 VALID = '[[excuse]]\nproject = "p"\ncase = "c"\nbug = "https://bugs/1"\nexpires = 2026-12-01\n'

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from verifiers.errors import CcverifyError, InfrastructureError, UsageError
+from verifiers.excuses import idle
 from verifiers.files import atomic_write, is_locked, lock
 from verifiers.matrix import exit_code
 from verifiers.nightly import notify
@@ -117,13 +119,11 @@ class Nightly:
         health = health_of(selection, self._store, self._state.root, stale=self._settings.stale)
         folder = Folder(Path(self._settings.report or self._state.root / "reports" / "nightly"))
         self._compare(selection, folder)
-        items, told = news(
-            self._told(),
-            run,
-            (result for _, result in loaded(self._store, selection.places)),
-            [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never],
-            health.troubles,
-        )
+        planned = [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never]
+        results = (result for _, result in loaded(self._store, selection.places))
+        items, told = news(self._told(), run, results, planned, health.troubles)
+        for each in idle(self._session.config.excuse, planned, date.today()):
+            self._say(each)
         link = self._settings.notify.link.rstrip("/")
         pages = {place.cell: f"{link}/cells/{slug(place.cell)}.html" for place in selection.places} if link else {}
         text = "\n".join(
