@@ -197,7 +197,7 @@ def _spread(cells: Sequence[Plan | Settled], pace: Pace | None) -> list[int]:
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
-    """From the number of cells by how they are shown: 0 all pass or fail as excused, 1 some cell is red, 3 our own side failed or nothing was verified at all."""
+    """From the cells by how they are shown: 0 all pass or are excused, 1 some are red, 3 our own side or none at all."""
     if counts["fail"] or counts["flaky"]:
         return 1
     if counts["error"] or counts["broken"] or not (counts["pass"] or counts[EXCUSED]):

@@ -16,14 +16,14 @@ BURNS = "perl -e '1 while (times)[0] < 0.6'\n"
 def test_slow_and_wasteful_and_correct(verify: Verify) -> None:
     """It passes, and what it costs stands beside that; the build's other commands do not thin it."""
     verify.config = "[limits]\ncompile_seconds = 120\n"  # a busy machine is not what is tested
-    script = BURNS + 'exec gcc "$@" -O0 -ffunction-sections -falign-functions=4096'
+    script = BURNS + 'exec gcc "$@" -O0'
     done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", verify.compiler(script))
     assert done.returncode == 0, done.stdout
     (place,) = Store(State(verify.folder / "state")).places()
     found = ratios(place)
     assert place.verdict is VerdictKind.PASS
     assert found["compile"].level == "costly" and found["compile"].candidate > 5 * 0.6  # of five units
-    assert found["code"].candidate > found["code"].oracle + 4096
+    assert found["code"].candidate > 1.1 * found["code"].oracle
     out = verify.folder / "out"
     assert verify.run("report", "--out", str(out), "--format", "html,markdown").returncode == 0
     index = (out / "index.html").read_text()

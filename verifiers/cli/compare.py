@@ -28,30 +28,16 @@ def compare(
     """
     from verifiers.config import find_config, load_config
     from verifiers.report import changes
-    from verifiers.report.regress import compare_runs
-    from verifiers.report.selection import NoHistory, Results
-    from verifiers.report.sides import sides
-    from verifiers.results import CaseTable, CellResult
+    from verifiers.report.selection import NoHistory
+    from verifiers.report.sides import held, sides
     from verifiers.state import State, default_state
-    from verifiers.store import Store, cases_of
+    from verifiers.store import Store
 
     place = State(state or Path(load_config(find_config(config)).state or default_state()))
     if not place.database.exists():
         raise NoHistory(state=place.root)
     store = Store(place)
-    one, other = sides(store, old, new)
-
-    def cases(result: CellResult) -> CaseTable | None:
-        return cases_of(place.root, result)
-
-    comparison = compare_runs(
-        Results(store, one.places),
-        Results(store, other.places),
-        cases,
-        names=(one.name, other.name),
-        across=one.run is None,
-        cut_short=other.cut_short,
-    )
+    comparison = held(store, place.root, *sides(store, old, new))
     if json:
         print(comparison.model_dump_json(indent=1))
     elif markdown:

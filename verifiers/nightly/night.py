@@ -21,12 +21,11 @@ from verifiers.report import changes
 from verifiers.report.files import Folder
 from verifiers.report.names import slug
 from verifiers.report.publish import health_of, publish
-from verifiers.report.regress import compare_runs
-from verifiers.report.selection import Results, Selection, loaded, select
+from verifiers.report.selection import Selection, loaded, select
+from verifiers.report.sides import Side, held
 from verifiers.request import Request
-from verifiers.results import CaseTable, CellResult
 from verifiers.session import Night, Session
-from verifiers.store import Store, cases_of
+from verifiers.store import Store
 
 _CASES = 20  # of a kind in compare.md
 
@@ -152,17 +151,9 @@ class Nightly:
         """What changed since the run before, as Markdown and JSON; nothing where there is none."""
         if selection.before is None or selection.run is None:
             return
-
-        def cases(result: CellResult) -> CaseTable | None:
-            return cases_of(self._state.root, result)
-
-        comparison = compare_runs(
-            Results(self._store, self._store.places(selection.before.id)),
-            Results(self._store, selection.places),
-            cases,
-            names=(selection.before.id, selection.title),
-            cut_short=selection.run.finished is None,
-        )
+        before, run = selection.before, selection.run
+        sides = Side(before.id, self._store.places(before.id), before), Side(run.id, selection.places, run)
+        comparison = held(self._store, self._state.root, *sides)
         folder.write("compare.md", changes.markdown(comparison, _CASES))
         folder.write("compare.json", comparison.model_dump_json(indent=1))
 

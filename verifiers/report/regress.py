@@ -127,15 +127,17 @@ def compare_runs(
     names: tuple[str, str] = ("old", "new"),
     across: bool = False,
     cut_short: bool = False,
+    not_run: Collection[CellId] = (),
 ) -> Comparison:
     """Hold two runs' cells against each other.
 
     Cells are alike where project, version, arch, depth, accommodation and mix are the same, and the candidate: the same
-    name, or another version of it where that is the only one; ``across`` candidates its name does not count. The
+    name, or another version of it where that is the only one; ``across`` candidates its name does not count.
+    ``not_run`` are cells that the new run was to have and did not come to. The
     mappings may read what they give on demand: each cell is asked for once.
     """
     pairs = list(_pairs(old, new, across))
-    changes = tuple(_cell_change(old, new, before, after, cases) for before, after in pairs)
+    changes = tuple(_cell_change(old, new, before, after, cases, not_run) for before, after in pairs)
     oracles = {note for each in changes for note in each.notes if note.startswith("oracle ")}
     return Comparison(old=names[0], new=names[1], cells=changes, cut_short=cut_short, notes=tuple(sorted(oracles)))
 
@@ -172,9 +174,13 @@ def _cell_change(
     before: CellId | None,
     after: CellId | None,
     cases: Cases,
+    not_run: Collection[CellId],
 ) -> CellChange:
     if after is None:
         assert before is not None
+        if before in not_run:
+            why = "NEW was to have it, and did not come to it"
+            return CellChange(cell=before, change=Change.INCOMPARABLE, old=old[before].verdict.kind, why=why)
         return _alone(old[before], before, Change.GONE, list(new), "NEW")
     if before is None:
         return _alone(new[after], after, Change.NEW, list(old), "OLD")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final
 
 from verifiers.errors import UsageError
-from verifiers.report.selection import NoSuchRun, find_run, previous
+from verifiers.report.regress import Comparison, compare_runs
+from verifiers.report.selection import NoSuchRun, Results, find_run, previous
 from verifiers.results import VerdictKind
-from verifiers.store import Place, RunRow, Store
+from verifiers.store import Place, RunRow, Store, cases_of
 from verifiers.words import stem
 
 _VERDICTS: Final = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
@@ -64,6 +66,20 @@ def sides(store: Store, old: str, new: str) -> tuple[Side, Side]:
         raise Mixed(run=run.id, candidate=first or second)
     left, right = (Side(run.id, store.places(run.id), run) for run in found if run)
     return left, right
+
+
+def held(store: Store, root: Path, old: Side, new: Side) -> Comparison:
+    """The comparison of two sides; ``root`` is the state folder, where the lists of cases lie."""
+    missing = store.not_run(new.run.id) if new.run else None
+    return compare_runs(
+        Results(store, old.places),
+        Results(store, new.places),
+        lambda result: cases_of(root, result),
+        names=(old.name, new.name),
+        across=old.run is None,
+        cut_short=new.cut_short,
+        not_run=[place.cell for place in missing[0]] if missing else (),
+    )
 
 
 def _with_previous(store: Store, old: str, new: str, runs: Sequence[RunRow]) -> tuple[Side, Side]:

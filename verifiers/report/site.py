@@ -217,7 +217,10 @@ def _compared(selection: Selection, store: Store) -> Comparison | None:
     for cell in green:
         del old[cell], new[cell]
     names = (selection.before.id, selection.title)
-    return compare_runs(Results(store, list(old.values())), Results(store, list(new.values())), names=names)
+    missing = [place.cell for place in selection.not_run]
+    return compare_runs(
+        Results(store, list(old.values())), Results(store, list(new.values())), names=names, not_run=missing
+    )
 
 
 def _green(place: Place) -> bool:

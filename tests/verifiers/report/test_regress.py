@@ -7,7 +7,7 @@ import pytest
 from tests.verifiers.report.made import cell, result, run, table
 from verifiers.report.changes import headline, markdown, text
 from verifiers.report.regress import Change, Comparison, compare_runs
-from verifiers.results import CaseTable, CellResult, Mix, Reason, Step, VerdictKind
+from verifiers.results import CaseTable, CellResult, Excused, Mix, Reason, Ruling, Step, VerdictKind
 from verifiers.words import stem
 
 P, F, FLAKY, SKIP, BROKEN, ERROR = (VerdictKind(word) for word in ("pass", "fail", "flaky", "skip", "broken", "error"))
@@ -212,6 +212,24 @@ class TestPairs:
         new = {NAME: result(NAME)}
         assert compare_runs(old, new).exit_code == 0
         assert compare_runs(old, new, cut_short=True).exit_code == 3
+
+    def test_what_was_to_be_run_and_was_not_is_not_gone(self) -> None:
+        """It passed, and nobody knows whether it still does: the gate stays shut."""
+        other = cell("q")
+        found = compare_runs({NAME: result(NAME), other: result(other)}, {NAME: result(NAME)}, not_run=[other])
+        (change,) = found.of(Change.INCOMPARABLE)
+        assert (change.cell, change.lost, found.exit_code) == (other, True, 3)
+        assert "did not come to it" in change.why
+
+    @pytest.mark.parametrize("excused", [True, False])
+    def test_an_excused_failure_closes_no_gate(self, excused: bool) -> None:
+        """It is newly failing all the same, and says that it is excused."""
+        by = (Excused(bug="https://bugs/1", until="2026-12-01", cases=("a",)),)
+        red = result(NAME, F, failing=["a"], ruling=Ruling(excused=excused, by=by if excused else ()))
+        found = one(result(NAME), red, table(a="pass"), table(a="fail"))
+        assert [each.change for each in found.cells] == [Change.NEWLY_FAILING]
+        assert found.exit_code == (0 if excused else 1)
+        assert text(found, 5).startswith("newly failing, excused" if excused else "FAIL newly failing")
 
     @pytest.mark.parametrize(("now", "code"), [(P, 0), (ERROR, 3), (BROKEN, 3), (SKIP, 3), (FLAKY, 0), (F, 1)])
     def test_a_gate_does_not_open_for_what_has_no_verdict(self, now: VerdictKind, code: int) -> None:
