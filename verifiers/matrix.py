@@ -92,7 +92,7 @@ def choose(
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why))
                     continue
-                failed = tuple(sorted(last(cell))) if choice.sample else ()
+                failed = (choice.sample.cases or tuple(sorted(last(cell)))) if choice.sample else ()
                 if choice.sample and choice.sample.failed_only and not failed:
                     why = "no case failed in the last run"
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.NO_TESTS, message=why))
@@ -197,7 +197,7 @@ def _spread(cells: Sequence[Plan | Settled], pace: Pace | None) -> list[int]:
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
-    """From the cells by how they are shown: 0 all pass or are excused, 1 some are red, 3 our own side or none at all."""
+    """From the cells by how they are shown: 0 all pass or are excused, 1 some are red, 3 our side or none at all."""
     if counts["fail"] or counts["flaky"]:
         return 1
     if counts["error"] or counts["broken"] or not (counts["pass"] or counts[EXCUSED]):
