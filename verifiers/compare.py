@@ -110,27 +110,27 @@ def _untested(cases: CaseTable) -> Verdict:
 
 def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool]) -> Verdict:
     """Two runs that came to their end: what speaks against the candidate first, then what keeps it from green."""
-    held = _held(candidate.cases, oracle.cases, may_miss)
+    base = held(candidate.cases, oracle.cases, may_miss)
     made = candidate.provenance
     if faults := _own_faults(candidate, oracle):
-        return _marked(held, VerdictKind.FAIL, faults[0].reason, Step.BUILD, faults[0].line, faults=faults)
-    if held.differences:
-        return _of_differences(held.differences, held)
+        return _marked(base, VerdictKind.FAIL, faults[0].reason, Step.BUILD, faults[0].line, faults=faults)
+    if base.differences:
+        return _of_differences(base.differences, base)
     if made.leaks:
         leak = made.leaks[0]
         more = f" and {len(made.leaks) - 1} more" if len(made.leaks) > 1 else ""
         message = f"not all is the candidate's: {leak.unit}{more}: {leak.how}"
-        return _marked(held, VerdictKind.ERROR, Reason.LEAK, Step.BUILD, message)
+        return _marked(base, VerdictKind.ERROR, Reason.LEAK, Step.BUILD, message)
     if not made.candidate:
         message = "the mix left it none" if made.oracle else "the build ignored CC"
-        return _marked(held, VerdictKind.ERROR, Reason.NO_UNITS, Step.BUILD, f"no unit is the candidate's: {message}")
+        return _marked(base, VerdictKind.ERROR, Reason.NO_UNITS, Step.BUILD, f"no unit is the candidate's: {message}")
     if dead := dead_suites(oracle.cases):
         message = f"the oracle's own suite did not complete: {', '.join(dead)}"
-        return _marked(held, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
+        return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
     if made.units != oracle.provenance.units:
         note = f"{made.units} units were built, but {oracle.provenance.units} with the oracle"
-        return held.model_copy(update={"notes": (*held.notes, note)})
-    return held
+        return base.model_copy(update={"notes": (*base.notes, note)})
+    return base
 
 
 def _marked(
@@ -156,7 +156,8 @@ def _own_faults(candidate: RunResult, oracle: RunResult) -> tuple[Fault, ...]:
     return tuple(sorted((each for each in own if each.reason in silent), key=lambda each: each.reason.rank))
 
 
-def _held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], bool]) -> Verdict:
+def held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], bool] = lambda name: False) -> Verdict:
+    """Hold cases against the oracle's: what differs, as a verdict that is a pass so far."""
     differences = []
     compared = 0
     missing_allowed = 0

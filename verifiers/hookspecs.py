@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
+from verifiers.results import CaseTable, CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
 
 if TYPE_CHECKING:
     from verifiers.progress import Progress
@@ -130,6 +130,18 @@ def ccverify_step_finished(cell: CellId, compiler: CompilerInfo, role: str, resu
     """Hear that a step ended; parameters as in ``ccverify_step_started``.
 
     :param result: what it came to.
+    """
+
+
+@hookspec
+def ccverify_suite_finished(
+    cell: CellId, compiler: CompilerInfo, role: str, suite: str, cases: CaseTable, oracle: CaseTable | None
+) -> None:
+    """Hear that a test command ended; parameters as in ``ccverify_step_started``.
+
+    :param suite: its name.
+    :param cases: what its cases came to.
+    :param oracle: all cases of the oracle's run; None in that run itself.
     """
 
 

@@ -19,7 +19,7 @@ from verifiers import hookspecs
 from verifiers.errors import UsageError
 from verifiers.nearest import hint
 from verifiers.recipes.base import Recipe
-from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
+from verifiers.results import CaseTable, CellId, CellResult, CompilerInfo, MatrixResult, Step, StepResult
 
 if TYPE_CHECKING:
     from verifiers.config import ProjectEntry
@@ -138,6 +138,19 @@ class Manager:
     def step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
         """Tell all plugins."""
         self._tell("ccverify_step_finished", cell=cell, compiler=compiler, role=role, result=result)
+
+    def suite_finished(
+        self,
+        cell: CellId,
+        compiler: CompilerInfo,
+        role: str,
+        oracle: CaseTable | None,
+        suite: str,
+        cases: CaseTable,
+    ) -> None:
+        """Tell all plugins."""
+        facts = {"cell": cell, "compiler": compiler, "role": role, "suite": suite, "cases": cases, "oracle": oracle}
+        self._tell("ccverify_suite_finished", **facts)
 
     def cell_finished(self, result: CellResult) -> None:
         """Tell all plugins."""

@@ -27,7 +27,7 @@ from verifiers.manager import Manager
 from verifiers.objects import SIZE, Objects
 from verifiers.plan import Plan
 from verifiers.pulse import Pulse
-from verifiers.reproduce import script, written
+from verifiers.reproduce import files_of, script
 from verifiers.results import CompilerInfo, Reason, RunResult, Step, StepResult, Usage
 from verifiers.resume import Cut, clear_torn, read, write
 from verifiers.sandbox import sandbox_for
@@ -131,6 +131,9 @@ class Passage:
             failed=plan.failed,
             seed=plan.id.seed,
             aside=_aside(oracle),
+            heard=lambda suite, cases: engine.manager.suite_finished(
+                plan.id, self._info, role, oracle.cases if oracle else None, suite, cases
+            ),
             oracle_seconds=_needed(oracle),
         )
 
@@ -170,7 +173,7 @@ class Passage:
             text = script(self._plan, self._compiler, self.work)
             atomic_write(self.work.logs / _SCRIPTS[self._role], text.encode())
             for name, content in self.work.written.items():
-                atomic_write(self.work.logs / written(self.work) / name, content.encode())
+                atomic_write(self.work.logs / files_of(self._role) / name, content.encode())
         return RunResult(
             compiler=self._info,
             steps=tuple(steps),

@@ -97,14 +97,14 @@ def _target(work: Workspace) -> str:
     )
 
 
-def written(work: Workspace) -> str:
+def files_of(role: str) -> str:
     """Name of the folder beside the script with the files that the plugin wrote itself."""
-    return f"{work.label}-files"
+    return f"{role}-files"
 
 
 def _written(name: str, work: Workspace) -> str:
     """A shell line that writes such a file, the sandbox's paths replaced by the script's own."""
-    kept = shlex.quote(f"{written(work)}/{name}")
+    kept = shlex.quote(f"{files_of(work.label)}/{name}")
     paths = f"s|{work.tree}/bin|$W/bin|g;s|{work.sandbox.inside}/|$W/|g"
     return f'sed "{paths}" "$(dirname "$0")"/{kept} > "$W"/build/{shlex.quote(name)}'
 

@@ -48,6 +48,7 @@ class Request(Frozen):
     levels: tuple[str, ...] = ()
     sample: str | None = None
     failed: bool = False
+    cases: tuple[str, ...] = ()
     offline: bool = False
     fresh: bool = False
     sandbox: str | None = None
@@ -105,6 +106,8 @@ def levels_of(asked: Sequence[str], recipes: Sequence[Recipe]) -> tuple[str, ...
 
 def sample_of(request: Request) -> Sample | None:
     """Which share of the tests; None for all of them. Raises BadSample."""
+    if request.cases:
+        return Sample(cases=request.cases)
     if request.failed:
         return Sample(failed_only=True)
     if request.sample is None:

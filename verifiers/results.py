@@ -5,6 +5,7 @@ Units everywhere: seconds (float), KiB for memory, bytes for sizes, UTC ISO 8601
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -242,8 +243,12 @@ class Sample(Frozen):
     count: int = 0  # where given, percent does not count
     seed: int = 0
     failed_only: bool = False  # nothing but the failures of the last run
+    cases: tuple[str, ...] = ()  # nothing but these
 
     def __str__(self) -> str:
+        if self.cases:
+            digest = hashlib.sha256("\0".join(self.cases).encode()).hexdigest()[:8]
+            return self.cases[0] if len(self.cases) == 1 else f"{len(self.cases)}#{digest}"
         if self.failed_only:
             return "failed"
         return f"{self.count or f'{self.percent:g}%'}#{self.seed}"

@@ -7,10 +7,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from verifiers.results import COMPLETED, Sample
+from verifiers.errors import InfrastructureError
+from verifiers.nearest import hint
+from verifiers.results import COMPLETED, Reason, Sample
 
 if TYPE_CHECKING:
     from verifiers.recipes.base import Suite
+
+
+class UnknownCase(InfrastructureError):
+    """A test that was asked for by name does not exist."""
+
+    reason = Reason.NO_TESTS
+    msg = "no test of this depth is called {name}{hint}"
+
 
 Key = tuple[str, str]
 """A suite's name and a part of it; "" is the whole of one that cannot be run in parts."""
@@ -19,11 +29,16 @@ Key = tuple[str, str]
 def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) -> list[Suite]:
     """The suites that the sample takes, those that can be run in parts narrowed to some; in their order.
 
-    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are.
+    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are, as with
+    ``sample.cases``. Raises UnknownCase where a test that is asked for does not exist.
     """
     keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
     again = {key for suite in suites for key in keys[suite.name] if any(_is_of(case, suite, key[1]) for case in failed)}
-    taken = again if sample.failed_only else again | _drawn(keys, sample)
+    for case in sample.cases:
+        if not any(_is_of(case, suite, part) for suite in suites for _, part in keys[suite.name]):
+            names = [_whole(suite, part) for suite in suites for _, part in keys[suite.name]]
+            raise UnknownCase(name=case, hint=hint(case.rpartition("/-O")[0] or case, names))
+    taken = again if sample.failed_only or sample.cases else again | _drawn(keys, sample)
     found = []
     for suite in suites:
         parts = [part for name, part in keys[suite.name] if (name, part) in taken]
@@ -67,5 +82,10 @@ def _place(seed: int, suite: str, part: str) -> float:
 
 def _is_of(case: str, suite: Suite, part: str) -> bool:
     """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash."""
-    whole = part if suite.bare else f"{suite.name}/{part}".rstrip("/")
+    whole = _whole(suite, part)
     return case in (whole, suite.name + COMPLETED) or case.startswith(f"{whole}/")
+
+
+def _whole(suite: Suite, part: str) -> str:
+    """The name that the cases of a part begin with."""
+    return part if suite.bare else f"{suite.name}/{part}".rstrip("/")

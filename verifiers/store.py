@@ -103,6 +103,11 @@ _MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE places ADD COLUMN oracle_code_bytes INTEGER;
     ALTER TABLE places ADD COLUMN oracle_bench REAL;
     """,
+    # a sample may be named cases
+    """
+    UPDATE cell_names SET cell = json_insert(cell, '$.sample.cases', json('[]'))
+        WHERE json_type(cell, '$.sample') = 'object';
+    """,
 )
 """Schema changes in order; ``user_version`` counts those applied. Only ever append."""
 

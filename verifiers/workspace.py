@@ -91,6 +91,7 @@ class Workspace:
     commands: list[Command] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)  # files below the build folder, for ``reproduce.sh``
     unpacked: Source | None = None  # what lies at ``src``
+    heard: Callable[[str, CaseTable], None] = lambda suite, cases: None  # told of each suite's cases as it ends
     last_sandbox_time: float = 0.0
     in_sandbox: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -273,7 +274,9 @@ class Workspace:
             if suite.benchmark and done.ok:
                 self.benchmark_cpu[suite.name] = done.usage.cpu_seconds
         with output.open("rb") as lines:
-            return collect(suite, lines, done, self.recipe.canonical, _last_line(output))
+            cases = collect(suite, lines, done, self.recipe.canonical, _last_line(output))
+        self.heard(suite.name, cases)
+        return cases
 
     def _allowed(self, name: str, floor: float, slowed: bool = True) -> float:
         emulated = _EMULATED if slowed and self.emulated else 1.0

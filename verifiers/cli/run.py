@@ -73,6 +73,10 @@ def run(
     sample: Annotated[
         str | None, typer.Option("--sample", metavar="SHARE|N", help="A share of the tests, or a number of them.")
     ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option("--case", metavar="NAME", help="Only this test, or this one's cases; repeatable."),
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only the tests that failed the last time.")] = False,
     fresh: Fresh = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run, which was cut short.")] = False,
@@ -84,6 +88,7 @@ def run(
     config: ConfigFile = None,
     plugin: PluginFiles = None,
     json: Json = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON for each case as it ends.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print ccverify's version.")] = False,
 ) -> int:
     """Does your C compiler build the real world?
@@ -114,6 +119,7 @@ def run(
         levels=tuple(opt or ()),
         sample=sample,
         failed=failed,
+        cases=tuple(case or ()),
         offline=offline,
         fresh=fresh,
         sandbox=sandbox,
@@ -129,7 +135,7 @@ def run(
         run_id, request = unfinished
     elif not project:
         raise NothingAsked()
-    with _reporting(json, f"{session.state.root}/") as reporters:
+    with _reporting(json, jsonl, f"{session.state.root}/") as reporters:
         matrix, code = session.run(request, reporters, run_id, install=install)
     if json:
         print(matrix.model_dump_json(indent=1))
@@ -137,10 +143,14 @@ def run(
 
 
 @contextlib.contextmanager
-def _reporting(json: bool, state: str) -> Iterator[list[object]]:
-    """What listens to the run: nothing before JSON, a live table on a terminal, else lines."""
+def _reporting(json: bool, jsonl: bool, state: str) -> Iterator[list[object]]:
+    """What listens to the run: nothing before JSON, a line a case, a live table on a terminal, else lines."""
     if json:
         yield []
+    elif jsonl:
+        from verifiers.report.jsonl import JsonLines
+
+        yield [JsonLines()]
     elif sys.stdout.isatty():
         from verifiers.report.live import LiveView
 

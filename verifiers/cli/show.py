@@ -1,34 +1,47 @@
-"""``verify show``: a finished cell, with all that led to its verdict."""
+"""``verify show``: a finished cell with all that led to its verdict, or one of its cases."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from verifiers.cli.options import ConfigFile, Json, StateDir
 from verifiers.errors import UsageError
 
+if TYPE_CHECKING:
+    from verifiers.results import CellResult
+
+_LOOKED_INTO: Final = 50  # cells in which a case is looked for
+
 
 class NoSuchCell(UsageError):
     """Nothing that was finished matches."""
 
-    msg = "no finished cell below {state} matches {words}; `verify show` alone lists the latest"
+    msg = "no finished cell or case below {state} matches {words}{hint}; `verify show` alone lists the latest cells"
 
 
 def show(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORD…", help="Parts of a cell's name, e.g. sqlite tcc; a run's id also counts."),
+        typer.Argument(
+            metavar="WORD…", help="Parts of a cell's name, e.g. sqlite tcc, or of its run; a case may follow."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--cases", metavar="N", help="How many failing cases to print.")] = 20,
     state: StateDir = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> int:
-    """Show the newest finished cell whose name holds all WORDs; without any, list the latest cells."""
+    """Show the newest finished cell whose name holds all WORDs; without any, list the latest cells.
+
+    A case is shown by its name, behind words or behind its project, as in 'gcc_torture/execute/pr1.c/-O2' or
+    'sqlite: CASE': its source, both compilers' commands and outputs, and how to repeat it.
+    """
     from verifiers.config import find_config, load_config
+    from verifiers.report.casepage import case_page
     from verifiers.report.detail import detail
     from verifiers.report.wording import line
     from verifiers.state import State, default_state
@@ -36,7 +49,7 @@ def show(
 
     place = State(state or Path(load_config(find_config(config)).state or default_state()))
     if not place.database.exists():
-        raise NoSuchCell(state=place.root, words=" ".join(words or ["anything"]))
+        raise NoSuchCell(state=place.root, words=" ".join(words or ["anything"]), hint="")
     cells = Store(place).latest(1000)
     if not words:
         for cell in reversed(cells[:20]):
@@ -46,4 +59,35 @@ def show(
         if all(word in f"{cell.cell} {cell.run} {cell.verdict.kind}" for word in words):
             print(cell.model_dump_json(indent=1) if json else detail(cell, place.root, limit))
             return 0
-    raise NoSuchCell(state=place.root, words=" ".join(words))
+    cell, case = _case(cells, words, place.root)
+    print("\n".join(case_page(cell, case, place.root)))
+    return 0
+
+
+def _case(cells: Sequence[CellResult], words: Sequence[str], root: Path) -> tuple[CellResult, str]:
+    """The newest cell that has the case, first one in which it differs; raises NoSuchCell with the nearest name."""
+    from verifiers.nearest import hint
+    from verifiers.store import cases_of
+
+    *parts, name = words
+    project, colon, rest = name.partition(": ")
+    if colon:
+        parts, name = [*parts, project], rest
+    fitting = [cell for cell in cells if all(word in f"{cell.cell} {cell.run}" for word in parts)][:_LOOKED_INTO]
+
+    def bare(cell: CellResult) -> str:
+        return name.removeprefix(f"{cell.cell.project}/")
+
+    for cell in fitting:
+        if any(each.name == bare(cell) for each in cell.verdict.differences):
+            return cell, bare(cell)
+    names: set[str] = set()
+    for cell in fitting:
+        table = cases_of(root, cell)
+        found = {*table.passed, *table.others} if table else set[str]()
+        if bare(cell) in found:
+            return cell, bare(cell)
+        if not names and cell.cell.project in (*parts, name.partition("/")[0]):
+            names = found
+    near = hint(bare(fitting[0]) if fitting else name, names or {cell.cell.project for cell in cells})
+    raise NoSuchCell(state=root, words=" ".join(words), hint=near)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from verifiers.workspace import Workspace
 
 LEVELS: Final = ("-O0", "-O1", "-O2", "-O3", "-Os")
+PLAN: Final = "plan.json"
 Do = Literal["run", "compile", "assemble", "reject"]
 
-_PLAN: Final = "plan.json"
 _RUNNER: Final = Path(__file__).with_name("runner.py")
 _PYTHON: Final = ("/usr/bin/python3", "-I", "-S")
 _EMULATED: Final = 15.0  # how much longer a program may take under an emulator
@@ -80,7 +80,7 @@ class Programs(Recipe):
         groups = {name: [_planned(work, each) for each in members] for name, members in self._groups(work).items()}
         work.write(_RUNNER.name, _RUNNER.read_text(encoding="utf-8"))
         work.write("canary.c", _CANARY)
-        work.write(_PLAN, json.dumps({**self._conditions(work), "groups": groups}))
+        work.write(PLAN, json.dumps({**self._conditions(work), "groups": groups}))
 
     def build(self, work: Workspace) -> None:
         """One small program, so that a compiler that makes none is told apart from one that fails 1,653 tests."""
@@ -110,6 +110,8 @@ class Programs(Recipe):
             "cc": work.cc,
             "canary": f"{work.build}/canary.c",
             "root": f"{self.root(work)}/",
+            "source": f"{work.src}/",
+            "archive": f"{work.unpacked.sha256}/{work.unpacked.filename}" if work.unpacked else "",
             "folder": work.build,
             "compile_seconds": 300.0,  # of wall time: a busy machine is no hanging compiler
             "compiler_timeout": 124,
@@ -119,7 +121,7 @@ class Programs(Recipe):
 
 
 def _suite(work: Workspace, group: str, members: Sequence[Program]) -> Suite:
-    argv = (*_PYTHON, f"{work.build}/{_RUNNER.name}", f"{work.build}/{_PLAN}", group)
+    argv = (*_PYTHON, f"{work.build}/{_RUNNER.name}", f"{work.build}/{PLAN}", group)
     return Suite(
         group,
         argv,

@@ -108,13 +108,8 @@ class Runner:
 
     def compile(self, test: dict[str, Any], flags: Sequence[str]) -> tuple[str, str]:
         """Compile one test. Returns (outcome, message), PASS where its file is there."""
-        do = test["do"]
-        made = {"run": "a.out", "compile": "a.s"}.get(do, "a.o")
-        argv = [self.cc, *flags, *test["flags"]]
-        argv += {"run": (), "compile": ("-S",)}.get(do, ("-c",))
-        argv += ["-o", made, *test["sources"]]
-        if do == "run":
-            argv.append("-lm")
+        do, made = test["do"], made_by(test)
+        argv = [self.cc, *arguments(test, flags)]
         status, _, late = self.run(argv, self.environment, self.plan["compile_seconds"] * test["factor"], True)
         said = self.said = self.taken().replace(self.root, b"")
         code = os.waitstatus_to_exitcode(status)
@@ -235,6 +230,18 @@ class Runner:
                 count += len(lines)
                 write(b"".join(lines))
         write(b"END\t%d\n" % count)
+
+
+def made_by(test: dict[str, Any]) -> str:
+    """The file that a test's compilation is to make."""
+    return {"run": "a.out", "compile": "a.s"}.get(test["do"], "a.o")
+
+
+def arguments(test: dict[str, Any], flags: Sequence[str]) -> list[str]:
+    """The compiler's arguments for a test at a level."""
+    how = {"run": [], "compile": ["-S"]}.get(test["do"], ["-c"])
+    libraries = ["-lm"] if test["do"] == "run" else []
+    return [*flags, *test["flags"], *how, "-o", made_by(test), *test["sources"], *libraries]
 
 
 def write(data: bytes) -> None:

@@ -28,9 +28,10 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, *, strip: bool = True) -> str:
     """Text from elsewhere on one line, without control characters that could forge or garble another."""
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line.strip() if strip else line.rstrip()
 
 
 def finding(result: CellResult) -> str:
