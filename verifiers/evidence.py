@@ -13,6 +13,7 @@ _TAIL = 256 * 1024  # bytes of a log that are searched: the first error may be f
 _FULL = 64 * 1024 * 1024  # bytes free below which "No space left" is believed to be the machine's
 _ERROR = re.compile(
     rb"(?i)(?:^|[\s:])(?:fatal )?error[: ]|undefined reference|cannot find|not found|No such file|No rule to make"
+    rb"|unknown (?:C )?compiler"  # as the scripts/cc-version.sh of Linux says
 )
 _NOISE = re.compile(rb"(?i)^(?:checking|\$ )|error\.[cho]\b|make(?:\[\d+\])?: \*\*\* |-Werror|config\.log")
 

@@ -26,6 +26,11 @@ class TestFirstError:
                 "configure: error: C compiler cannot create executables\n",
                 "configure: error: C compiler cannot create executables",
             ),
+            (
+                "  HOSTLD  scripts/kconfig/conf\n/ccverify/bin/cc: unknown C compiler\n"
+                "scripts/Kconfig.include:45: Sorry, this C compiler is not supported.\n",
+                "/ccverify/bin/cc: unknown C compiler",
+            ),
             ("gcc -Werror -c error.c\nsh: 1: tclsh: not found\n", "sh: 1: tclsh: not found"),
         ],
     )
