@@ -81,6 +81,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     result = CellResult(
         cell=plan.id,
         fingerprint=plan.fingerprint,
+        of_oracle=plan.of_oracle,
         verdict=verdict,
         candidate=_light(candidate),
         oracle=_light(oracle),

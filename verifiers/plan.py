@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,8 +60,10 @@ class Plan:
 
     @property
     def of_oracle(self) -> bool:
-        """Whether the oracle is held against itself."""
-        return self.candidate.fingerprint == self.oracle.fingerprint
+        """Whether the oracle is held against itself, perhaps by another of its names."""
+        ours, theirs = (each.command(self.arch.name) or ("",) for each in (self.candidate, self.oracle))
+        same_program = os.path.realpath(ours[0]) == os.path.realpath(theirs[0]) and ours[1:] == theirs[1:]
+        return same_program and self.candidate.env == self.oracle.env
 
     @cached_property
     def baseline_fingerprint(self) -> str:

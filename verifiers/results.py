@@ -351,18 +351,13 @@ class CellResult(Frozen):
     run: str = ""
     folder: str = ""  # logs, reproduce.sh and cases, relative to the state folder
     ruling: Ruling = Ruling()
+    of_oracle: bool = False  # the oracle was held against itself
     share: Share | None = None  # of a compiler test suite
 
     @property
     def shown(self) -> str:
         """The verdict, or that it is an excused one."""
         return shown(self.verdict.kind, self.ruling)
-
-    @property
-    def of_oracle(self) -> bool:
-        """Whether the oracle is held against itself."""
-        ours, theirs = self.candidate, self.oracle
-        return ours is not None and theirs is not None and ours.compiler.fingerprint == theirs.compiler.fingerprint
 
 
 class MatrixResult(Frozen):
