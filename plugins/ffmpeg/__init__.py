@@ -23,7 +23,7 @@ _FOLDER: Final = Path(__file__).parent
 _OURS: Final = ("checkasm.sh", "fate.sh", "programs.mak")
 _CHECKASM: Final = "checkasm-"  # what FATE's names of checkasm's tests begin with
 _EMPTY: Final = ("source",)  # looks at the source in its repository; without one it compares a file with itself
-_PATIENCE: Final = 300.0  # seconds that one program of a test may take; the slowest takes some
+_PATIENCE: Final = 300.0  # CPU seconds that one program of a test may take; the slowest takes some
 _EMULATED: Final = 15.0  # how much longer it may take under an emulator
 
 # Which tests there are is known when ffmpeg is built: some are one for each pixel format that it names.
@@ -93,8 +93,8 @@ class Ffmpeg(Make):
         checks = [name.removeprefix(_CHECKASM) for name in names if name.startswith(_CHECKASM)]
         tests = [name for name in names if not name.startswith(_CHECKASM) and _wanted(work, name)]
         return [
-            _suite("fate", ("sh", f"{_ours(work)}/fate.sh", seconds), tests, fate.parse, 3600.0),
-            _suite("checkasm", ("sh", f"{_ours(work)}/checkasm.sh", seconds), checks, checkasm.parse, 1200.0),
+            _suite("fate", ("sh", f"{_ours(work)}/fate.sh", seconds), tests, fate.parse, 14400.0),
+            _suite("checkasm", ("sh", f"{_ours(work)}/checkasm.sh", seconds), checks, checkasm.parse, 3600.0),
         ]
 
 

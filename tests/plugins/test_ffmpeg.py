@@ -117,7 +117,11 @@ MAKEFILE = """
 fate-good: ; @echo "good:0::" > tests/data/fate/good.rep
 fate-bad: ; @echo "bad:1:$$(printf -- '--- a\\n+++ b\\n-1\\n+2\\n' | base64 -w0):" > tests/data/fate/bad.rep; exit 1
 fate-after: fate-bad ; @echo "after:0::" > tests/data/fate/after.rep
-fate-slow: ; @$(TARGET_EXEC) sleep 60 2>err; echo "slow:$$?::$$(base64 -w0 err)" > tests/data/fate/slow.rep; exit 1
+fate-slow: PROGRAM = sleep 60
+fate-busy: PROGRAM = sh -c 'while :; do :; done'
+fate-slow fate-busy:
+	@$(TARGET_EXEC) $(PROGRAM) 2>$@.err; s=$$?; [ $$s -le 128 ] || s=$$(kill -l $$s); \
+	echo "$(@:fate-%=%):$$s::$$(base64 -w0 $@.err)" > tests/data/fate/$(@:fate-%=%).rep; exit 1
 """
 
 
@@ -138,12 +142,12 @@ class TestScripts:
     def test_each_test_is_reported(self, build: Path) -> None:
         """Whether it passes, fails, cannot run for what another made, or hangs; also one that was run before."""
         (build / "tests/data/fate/after.rep").write_text("after:0::\n")
-        output = self.run(build, "fate.sh", "1", "good", "bad", "after", "slow")
+        output = self.run(build, "fate.sh", "1", "good", "bad", "after", "slow", "busy")
         found = {case.name: (case.outcome, case.message) for case in fate.parse(output)}
         assert found["good"] == (CaseOutcome.PASS, "")
         assert found["bad"] == (CaseOutcome.FAIL, "exit status 1\n-1\n+2")
         assert found["after"] == (CaseOutcome.FAIL, "not run: what it needs has failed")
-        assert found["slow"][0] is CaseOutcome.TIMEOUT
+        assert found["slow"][0] is found["busy"][0] is CaseOutcome.TIMEOUT
 
     def test_many(self, build: Path) -> None:
         """More than one make has."""
@@ -160,6 +164,7 @@ class TestScripts:
             ("exit 0", CaseOutcome.FAIL),
             ("kill -SEGV $$", CaseOutcome.CRASH),
             ("exec sleep 60", CaseOutcome.TIMEOUT),
+            ("while :; do :; done", CaseOutcome.TIMEOUT),
         ],
     )
     def test_how_checkasm_ends(self, build: Path, body: str, outcome: CaseOutcome) -> None:

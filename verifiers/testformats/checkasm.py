@@ -14,6 +14,7 @@ at all is skipped: checkasm says nothing against a name that it does not know.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,7 +27,8 @@ _EXIT: Final = re.compile(rb"EXIT (\d+)$")
 _FUNCTION: Final = re.compile(rb" {4}FUNCTION (.+?)((?: \w+:(?:ok|failed))+)$")
 _DETAIL: Final = re.compile(rb" {4} +(\S+) \(.*\)$")
 _TOTALS: Final = re.compile(rb" {4}checkasm: (?:\d+ of \d+ tests have failed|all \d+ tests passed)$")
-_SENT: Final = b"timeout: sending signal "
+SENT: Final = b"timeout: sending signal "
+"""What ``timeout -v`` says when it ends a program."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ class _Test:
             self.totals = text_of(line).strip()
         elif _DETAIL.match(line):
             self.details.append(text_of(line).strip())
-        self.slow |= _SENT in line
+        self.slow |= SENT in line
         self.last = text_of(line).strip() or self.last
 
     def cases(self, status: int | None) -> Iterator[TestCase]:
@@ -71,7 +73,7 @@ class _Test:
     def _ending(self, status: int | None) -> tuple[CaseOutcome, str]:
         if status is None:
             return CaseOutcome.CRASH, f"the output ends in this test, after: {self.last}"
-        if self.slow and status in (124, 137):
+        if (self.slow and status in (124, 137)) or status == 128 + signal.SIGXCPU:
             return CaseOutcome.TIMEOUT, f"it ran out of time, after: {self.last}"
         if status > 128:
             return CaseOutcome.CRASH, f"died of signal {status - 128}, after: {self.last}"

@@ -2,8 +2,11 @@
 
 A report is written by ``tests/fate-run.sh``: ``<test>:<status>:<differences>:<errors>``. The status is the exit status
 of the test's program, or where that is 0 of the comparison with the reference, or a signal's name; the last two are
-base64, and empty where it is 0. ``timeout -v``, which the programs are run by, has status 124, or KILL where they did
-not end when they were told to. ``not run`` is our own word for a test without a report: what it needs has failed.
+base64, and empty where it is 0. ``not run`` is our own word for a test without a report: what it needs has failed.
+
+Programs are run by ``timeout -v`` under a limit of CPU time. That ends most by SIGXCPU; ffmpeg takes it as a wish to
+end, and exits with 255, or with 123 when it comes a fourth time (``sigterm_handler`` of ``fftools/ffmpeg.c``).
+``timeout`` itself has status 124, or KILL where they did not end when they were told to.
 """
 
 from __future__ import annotations
@@ -16,9 +19,17 @@ from typing import Final
 
 from verifiers.results import CaseOutcome, TestCase
 from verifiers.testformats.cases import text_of
+from verifiers.testformats.checkasm import SENT
 
 _REPORT: Final = re.compile(rb"REP ([^:\s]+):([^:]*):([^:]*):([^:]*)$")
-_SENT: Final = b"timeout: sending signal "
+_OUT_OF_TIME: Final = {
+    "XCPU": b"",
+    "255": b"Exiting normally, received signal 24.",
+    "123": b"Received > 3 system signals, hard exiting",
+    "124": SENT,
+    "KILL": SENT,
+}
+"""Status -> what must be among the errors that it is because of a limit."""
 _LINES, _WIDTH = 8, 160  # lines of the differences and of the errors that are kept, and characters of each
 
 
@@ -38,7 +49,7 @@ def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
 
 
 def _ending(status: str, errors: bytes) -> tuple[CaseOutcome, str]:
-    if _SENT in errors and status in ("124", "KILL"):
+    if status in _OUT_OF_TIME and _OUT_OF_TIME[status] in errors:
         return CaseOutcome.TIMEOUT, "it ran out of time"
     if status == "not run":
         return CaseOutcome.FAIL, "not run: what it needs has failed"
