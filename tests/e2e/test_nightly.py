@@ -198,6 +198,14 @@ class TestNights:
         assert "3 cells not run: its time was over" in index
         assert "was pass" in index and "Never run yet" in index
 
+    def test_the_oracle_against_itself(self, verify: Verify) -> None:
+        """Is one cell, whoever named it, and is run again when that is due; others are answered from the history."""
+        described(verify, None, '"gcc", "tcc"', "oracle_days = 1e-5")
+        assert night(verify).stdout.count("pass tally") == 2
+        again = night(verify)
+        lines = [line for line in again.stdout.splitlines() if line.startswith("pass tally")]
+        assert [("x86_64 gcc-" in line, "(cached)" in line) for line in sorted(lines)] == [(True, False), (False, True)]
+
     def test_a_night_that_cannot_begin(self, verify: Verify, ear: Ear) -> None:
         """Leaves a report all the same, which says why, and is told."""
         described(verify, ear, '"tcc"', "oracle_days = 0")
