@@ -51,7 +51,8 @@ def make(root: Path, cells: int, nights: int) -> None:
         for night in range(3, nights):
             source = f"202611{night % 3 + 1:02}-010000-{night % 3:04x}"
             target = f"2026{11 + night // 28}{night % 28 + 1:02}-010000-{night:04x}"
-            db.execute("INSERT INTO runs SELECT ?, started, finished, request FROM runs WHERE id = ?", (target, source))
+            columns = "started, finished, request, note"
+            db.execute(f"INSERT INTO runs SELECT ?, {columns} FROM runs WHERE id = ?", (target, source))
             copy(db, source, target)
             db.commit()
     tables(root, store)
@@ -67,14 +68,9 @@ def copy(db: sqlite3.Connection, source: str, target: str) -> None:
         " trusted, started, replace(result, ?, ?) FROM cells WHERE run = ?",
         (shift, target, source, target, source),
     )
-    columns = (
-        "verdict, reason, step, started, differ, build_cpu, build_peak, test_cpu, oracle_build_cpu,"
-        " oracle_build_peak, oracle_test_cpu"
-    )
-    db.execute(
-        f"INSERT INTO places SELECT ?, name, cell + ?, cached, {columns} FROM places WHERE run = ?",
-        (target, shift, source),
-    )
+    columns = [row[1] for row in db.execute("PRAGMA table_info(places)")]
+    given = ", ".join({"run": "?", "cell": "cell + ?"}.get(name, name) for name in columns)
+    db.execute(f"INSERT INTO places SELECT {given} FROM places WHERE run = ?", (target, shift, source))
     db.execute(
         "INSERT INTO failing SELECT cell + ?, name, outcome, differs FROM failing"
         " WHERE cell IN (SELECT cell FROM places WHERE run = ?)",
