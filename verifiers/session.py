@@ -134,23 +134,18 @@ class Session:
         def chosen(choice: Choice) -> Iterator[Plan | Settled]:
             return choose(choice, manager, self._oracle, command, conditions, libraries, store.failed_cases)
 
-        cells = [cell for choice in choices for cell in chosen(choice)]
-        if night and night.oracle_days:
-            own = [replace(choice, candidates=[self._oracles(choice.arches)], lost={}) for choice in choices]
-            cells = self._against_itself(
-                [*cells, *(cell for choice in own for cell in chosen(choice))], store, night.oracle_days
-            )
-        cells = list({cell.id: cell for cell in reversed(cells)}.values())[::-1]  # the first of its name
+        cells = self._cells(choices, chosen, store, night)
         store.plan(engine.run, [cell.id for cell in cells])
-        bounds_of_night = Curfew(stop, end, self.state.root, night.least_free) if night else nullcontext()
-        with lock(self._lock(engine.run)), _stopping(engine.stop), bounds_of_night as curfew:
+        bounded = Curfew(stop, end, self.state.root, night.least_free) if night else nullcontext()
+        with lock(self._lock(engine.run)), _stopping(engine.stop), bounded as curfew:
             if night:
                 _fetch_first(cells, fetcher, stop, self._say)
             matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else (), pace)
         why = curfew.why if curfew else ""
         if engine.stop.is_set() and not why:
             raise KeyboardInterrupt
-        store.finish(engine.run, why)
+        missing = any(store.not_run(engine.run) or ())
+        store.finish(engine.run, (why or "they would not have ended in time") if missing else "")
         return matrix, exit_code(matrix.counts)
 
     def _choice(self, asked: Asked, lenient: bool) -> Choice:
@@ -176,22 +171,25 @@ class Session:
             lost=lost,
         )
 
-    def _oracles(self, targets: Sequence[Arch]) -> dict[str, Compiler]:
-        """The oracle in a candidate's place."""
-        found = {target.name: self._oracle(target) for target in targets}
-        for target in targets:
-            self._own.add(found[target.name].fingerprint)
-        return found
-
-    def _against_itself(self, cells: Sequence[Plan | Settled], store: Store, days: float) -> list[Plan | Settled]:
-        """The cells, those of the oracle against itself marked to be run again where that is too long ago."""
-        since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
-        return [
-            replace(cell, again=True)
-            if isinstance(cell, Plan) and cell.of_oracle and store.last_ran(cell.id) < since
-            else cell
-            for cell in cells
-        ]
+    def _cells(
+        self,
+        choices: Sequence[Choice],
+        chosen: Callable[[Choice], Iterator[Plan | Settled]],
+        store: Store,
+        night: Night | None,
+    ) -> list[Plan | Settled]:
+        """The cells of some choices, and at night those of the oracle against itself, which are run again when due."""
+        cells = [cell for choice in choices for cell in chosen(choice)]
+        if night and night.oracle_days:
+            for choice in choices:
+                oracles = {target.name: self._oracle(target) for target in choice.arches}
+                self._own.update(each.fingerprint for each in oracles.values())
+                cells += chosen(replace(choice, candidates=[oracles], lost={}))
+            since = (datetime.now(UTC) - timedelta(days=night.oracle_days)).isoformat(timespec="seconds")
+            for number, cell in enumerate(cells):
+                if isinstance(cell, Plan) and cell.of_oracle and store.last_ran(cell.id) < since:
+                    cells[number] = replace(cell, again=True)
+        return list({cell.id: cell for cell in reversed(cells)}.values())[::-1]  # the first of its name
 
     def _lock(self, run: str) -> Path:
         """Held while the run's process lives."""
