@@ -8,10 +8,10 @@ from tests.e2e.conftest import Verify
 from verifiers.results import CellResult, MatrixResult, Step, VerdictKind
 
 SHIFTS = r"""
-for word; do case $word in *.c) source=$word;; esac; done
+for word; do case $word in *.c) source=$word;; -I*) folders="$folders $word";; esac; done
 case "$source" in ""|*canary.c) exec gcc "$@";; esac
 unit=$(mktemp --suffix .i)
-gcc -E -P "$@" -o "$unit" > /dev/null 2>&1
+gcc -E -P $folders "$source" > "$unit"
 sed -i 's/ >> (/ >> 1 + (/; s/ >> \([a-z0-9]\)/ >> 1 + \1/' "$unit"
 for word; do shift; [ "$word" = "$source" ] && word=$unit; set -- "$@" "$word"; done
 gcc "$@"; code=$?

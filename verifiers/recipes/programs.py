@@ -61,7 +61,7 @@ class Programs(Recipe):
     packages: ClassVar[tuple[str, ...]] = ("python3",)
     levels = LEVELS
     tests_compile = True
-    group: ClassVar[int] = 100  # cases in one sandbox: it, an interpreter and the canary cost some 50 ms of CPU
+    group: ClassVar[int] = 250  # cases in one sandbox: it, an interpreter and the canary cost some 50 ms of CPU
 
     def programs(self, work: Workspace) -> Mapping[str, Sequence[Program]]:
         """The tests of ``work.depth`` by kind; each kind is run in groups of its own."""
