@@ -181,7 +181,7 @@ def compare(recipe: Recipe, source: Source, state: State, rounds: int) -> None:
 
 
 def check(passage: Passage, step: Step) -> None:
-    result = passage.step(step)
+    result = passage.step(step, ())
     if not result.ok:
         sys.exit(f"{step}: {result.reason}: {result.message}")
 
