@@ -116,14 +116,13 @@ class TestSuites:
         assert standard < full
 
     def test_emulated(self) -> None:
-        """Emulated there is the session at each depth, and a schedule of our own for check."""
+        """Emulated there is the session at each depth, and all of check with few servers at a time."""
         assert set(suites(Depth.SMOKE, emulated=True)) == {"session", "server"}
         for depth in (Depth.STANDARD, Depth.FULL):
             assert set(suites(depth, emulated=True)) == {"session", "server", "check"}
-        argv = suites(Depth.STANDARD, emulated=True, version="17.11")["check"].argv
-        assert "--schedule=/cell/src/ccverify/emulated-17" in argv
-        argv = suites(Depth.STANDARD)["check"].argv
-        assert "--schedule=/cell/src/src/test/regress/parallel_schedule" in argv
+        emulated, native = (set(suites(Depth.STANDARD, emulated=each)["check"].argv) for each in (True, False))
+        assert "--schedule=/cell/src/src/test/regress/parallel_schedule" in emulated & native
+        assert emulated - native == {"--max-connections=4"}
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_suites_do_not_share_a_folder(self, version: str) -> None:
@@ -205,14 +204,6 @@ class TestSmoke:
             )
             assert done.returncode == status
             assert ("diff -U3" in done.stdout) == (status > 0)
-
-    @pytest.mark.parametrize("version", ["15", "17"])
-    def test_emulated_schedules(self, version: str) -> None:
-        """Each begins with what the others build upon, and names no test twice."""
-        lines = (SMOKE / f"emulated-{version}").read_text().splitlines()
-        tests = [name for line in lines if line.startswith("test:") for name in line.split()[1:]]
-        assert tests[0] == "test_setup"
-        assert len(set(tests)) == len(tests) > 50
 
 
 class TestAccommodations:
