@@ -28,7 +28,7 @@ from verifiers.results import (
 )
 from verifiers.resume import find, read
 from verifiers.state import now
-from verifiers.store import CASES, FAILURES, cases_of, write_cases, write_failures
+from verifiers.store import CASES, FAILURES, MIXED, cases_of, write_cases, write_failures, write_mixed
 
 _JUDGED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
@@ -100,6 +100,7 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     result = result.model_copy(update={"ruling": _ruling(result, engine, candidate.cases if candidate else None)})
     if candidate:
         write_cases(folder / CASES, candidate.cases)
+        write_mixed(folder / MIXED, candidate.provenance.mixed)
     write_failures(folder / FAILURES, verdict.differences, engine.state.relative(folder))
     atomic_write(folder / "cell.json", result.model_dump_json(indent=1).encode())
     engine.manager.cell_finished(result)

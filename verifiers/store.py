@@ -173,6 +173,7 @@ class Place:
 
 
 FAILURES = "failures.log"
+MIXED = "mixed.txt"
 """Name of the file in a cell's folder with one line for each case that the oracle passes and the candidate does not."""
 
 
@@ -642,6 +643,12 @@ def cases_of(root: Path, result: CellResult) -> CaseTable | None:
         return read_cases(root / result.folder / CASES) if result.folder else None
     except (OSError, EOFError, zlib.error, ValidationError):
         return None
+
+
+def write_mixed(path: Path, units: Sequence[str]) -> None:
+    """Keep a mix's units of the candidate, a line each, as ``--mix-files`` takes them."""
+    if units:
+        atomic_write(path, "".join(f"{unit}\n" for unit in units).encode("utf-8", "surrogateescape"))
 
 
 def write_failures(path: Path, differences: Sequence[Difference], log: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from verifiers.report.wording import compared, duration, excused, finding, one_line
 from verifiers.results import COMPLETED, CellResult, RunResult, Step, VerdictKind
-from verifiers.store import CASES, read_cases
+from verifiers.store import CASES, MIXED, read_cases
 
 _MANY = 10  # of anything but cases, before the rest is only counted
 
@@ -34,6 +34,7 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     for name, run in (("oracle", result.oracle), ("candidate", result.candidate)):
         if run:
             yield from _run(name, run, state)
+            yield from _mixed(run.provenance.mixed, folder)
     yield from _some("faults", [f"{each.reason} {each.line}" for each in verdict.faults], _MANY)
     texts = [
         f"{each.candidate} {each.name}: {each.message}{f' ({each.note})' if each.note else ''}"
@@ -80,6 +81,13 @@ def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
     leaks = [f"{leak.unit}: {leak.how}" for leak in made.leaks]
     yield from (f"  {line}" for line in _some("leaks", leaks, _MANY))
     yield from (f"  note: {one_line(note)}" for note in made.notes)
+
+
+def _mixed(units: Sequence[str], folder: Path) -> Iterator[str]:
+    """Which units of a mix were the candidate's."""
+    if units:
+        more = f" … all {len(units)}" if len(units) > _MANY else ""
+        yield f"  mixed     {', '.join(units[:_MANY])}{more}: {folder / MIXED}"
 
 
 def _some(title: str, texts: list[str], limit: int) -> Iterator[str]:
