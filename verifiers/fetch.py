@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from verifiers import apt
+from verifiers import apt, pip
 from verifiers.download import PlaceFailed, Progress, Transfer, shown
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.files import atomic_write
@@ -139,11 +139,16 @@ class Fetcher:
     def _one_place(self, url: str, source: Source, part: Path) -> None:
         """Leave the right bytes in ``part``, or raise PlaceFailed."""
         transfer = self._transfer_for(url)
+        if url.startswith(pip.SCHEME):
+            part.unlink(missing_ok=True)
         while True:
             resumed = part.exists() and part.stat().st_size > 0
             try:
                 _need_room(part, source.size)
-                transfer.run(url, part, source.size)
+                if url.startswith(pip.SCHEME):
+                    pip.download(url.removeprefix(pip.SCHEME), part)
+                else:
+                    transfer.run(url, part, source.size)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     part.unlink(missing_ok=True)  # a full disk harms everybody: leave it as it was

@@ -67,7 +67,7 @@ class Source(Frozen):
     filename: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     size: int
-    urls: tuple[str, ...] = ()  # upstream
+    urls: tuple[str, ...] = ()  # upstream; ``pip:NAME==VERSION`` is a wheel from where pip is told to look
     pool: str = ""  # path below the Debian archive's base URL, from the user's own apt configuration
 
 

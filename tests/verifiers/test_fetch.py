@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -587,3 +588,39 @@ class TestReal:
             pool="pool/main/s/sqlite3/sqlite3_3.40.1.orig.tar.xz",
         )
         assert Fetcher(tmp_path).get(source).stat().st_size == source.size
+
+
+class TestPip:
+    """A wheel, from a folder that pip is told of as it is told of any other place."""
+
+    @pytest.fixture
+    def wheel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+        shelf = tmp_path / "shelf"
+        shelf.mkdir()
+        info = {
+            "METADATA": "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }
+        path = shelf / "thing-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as file:
+            for name, text in info.items():
+                file.writestr(f"thing-1.0.dist-info/{name}", text)
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+        return path.read_bytes()
+
+    def test_a_wheel_is_had_and_checked(self, tmp_path: Path, wheel: bytes) -> None:
+        """It is in the cache like any archive."""
+        assert fetcher(tmp_path / "cache").get(pin("pip:thing==1.0", body=wheel)).read_bytes() == wheel
+
+    def test_another_wheel_is_refused(self, tmp_path: Path, wheel: bytes) -> None:
+        """The pin decides, not the version."""
+        with pytest.raises(WrongChecksum):
+            fetcher(tmp_path / "cache").get(pin("pip:thing==1.0"))
+        assert leftovers(tmp_path / "cache") == []
+
+    def test_one_that_pip_does_not_find(self, tmp_path: Path, wheel: bytes) -> None:
+        """Pip's own words."""
+        with pytest.raises(DownloadFailed, match="that satisfies the requirement thing"):
+            fetcher(tmp_path / "cache").get(pin("pip:thing==2.0"))
