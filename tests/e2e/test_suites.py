@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.conftest import Verify
+from tests.e2e.test_saboteurs import PARSE, SABOTEURS
 from verifiers.results import CellResult, MatrixResult, Step, VerdictKind
 
 SHIFTS = r"""
@@ -67,6 +68,22 @@ class TestTccTests:
         failing = {each.name: each.message for each in cell.verdict.differences}
         assert "00_assignment/-O0" not in failing
         assert all(each.startswith("wrong-result: line ") for each in failing.values()), failing
+
+
+class TestShow:
+    def test_a_case_of_any_project(self, verify: Verify) -> None:
+        """What it came to with both, where their logs name it, and the command that repeats it alone."""
+        cell, _ = verify.cell("--cc", verify.compiler(PARSE + SABOTEURS["flips a constant"][0]))
+        name = cell.verdict.differences[0].name
+        page = verify.run("show", f"tally: {name}").stdout
+        assert f"case {name}: differs from the oracle" in page
+        assert "oracle gcc-12.2.0: pass" in page
+        assert "candidate-test-check.log" in page
+        assert "oracle-test-check.log" in page
+        assert f"--case '{name}'" in page
+        assert verify.run("show", f"tally/{name}").stdout == page
+        told = verify.run("show", "tally", f"{name}x")
+        assert (told.returncode, f"did you mean {name}?" in told.stderr) == (2, True), told.stderr
 
 
 @pytest.mark.slow

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from verifiers.recipes.base import Suite
 from verifiers.results import Sample, TestCase
-from verifiers.sampling import repeating, sampled
+from verifiers.sampling import UnknownCase, repeating, sampled
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
@@ -104,3 +105,22 @@ class TestRepeating:
     def test_unknown_cases_repeat_all(self) -> None:
         """A recipe may rename its cases so that nobody can tell."""
         assert repeating(SUITES, ["renamed"]) == SUITES
+
+
+class TestNamedCases:
+    """--case: tests by name, or by one of their cases'."""
+
+    @pytest.mark.parametrize("case", ["ieee/7.c", "ieee/7.c/-O2"])
+    def test_one(self, case: str) -> None:
+        """Its test alone, in its own suite."""
+        assert taken(sampled(SUITES, Sample(cases=(case,)), (case,))) == {("ieee", "7.c")}
+
+    def test_one_that_is_not_there(self) -> None:
+        """Nothing is run in its place, and the nearest is named."""
+        with pytest.raises(UnknownCase, match=r"ieee/77\.d \(did you mean ieee/\d+\.c"):
+            sampled(SUITES, Sample(cases=("ieee/77.d",)), ("ieee/77.d",))
+
+    def test_names(self) -> None:
+        """A cell's name tells them apart."""
+        assert str(Sample(cases=("a/b",))) == "a/b"
+        assert str(Sample(cases=("a", "b"))) != str(Sample(cases=("a", "c")))
