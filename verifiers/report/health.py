@@ -99,7 +99,7 @@ class Health(Frozen):
     def facts(self) -> tuple[str, ...]:
         """What is neither good nor bad: mirrors, and how old the compilers are."""
         found = [f"{self.answering[0]} of {self.answering[1]} mirrors answer"] if self.answering[1] else []
-        ages = [f"{name} {age(f'{day}T00:00:00+00:00', self.made)}" for name, day in self.toolchain.items()]
+        ages = [f"{name} {_days(day, self.made)} d" for name, day in self.toolchain.items()]
         if ages:
             found.append(f"toolchain {', '.join(ages[:6])}{' …' if len(ages) > 6 else ''} old")
         return tuple(found)
@@ -167,6 +167,10 @@ def age(then: str, now: str) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} d"
+
+
+def _days(day: str, now: str) -> int:
+    return int(seconds_between(f"{day}T00:00:00+00:00", now) // 86400)
 
 
 def gib(count: int) -> str:
