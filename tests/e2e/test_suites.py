@@ -24,6 +24,7 @@ exit $code
 
 def run(verify: Verify, cc: str, *arguments: str) -> tuple[CellResult, int]:
     """The one cell's result and the exit code."""
+    verify.config = ""  # a sanitised program takes a busy machine longer than six seconds
     done = verify.run("--depth", "smoke", "--json", "--cc", cc, *arguments)
     assert done.stdout, done.stderr
     (cell,) = MatrixResult.model_validate_json(done.stdout).cells
@@ -80,7 +81,7 @@ class TestShow:
         assert "oracle gcc-12.2.0: pass" in page
         assert "candidate-test-check.log" in page
         assert "oracle-test-check.log" in page
-        assert f"--case '{name}'" in page
+        assert f"--case {name} " in page
         assert verify.run("show", f"tally/{name}").stdout == page
         told = verify.run("show", "tally", f"{name}x")
         assert (told.returncode, f"did you mean {name}?" in told.stderr) == (2, True), told.stderr
