@@ -202,9 +202,5 @@ def _restricted(run: RunResult, names: frozenset[str]) -> RunResult:
     test = run.step(Step.TEST)
     if test is None:
         return run
-    cases = CaseTable(
-        passed={name: digest for name, digest in test.cases.passed.items() if name in names},
-        others={name: case for name, case in test.cases.others.items() if name in names},
-    )
-    restricted = test.model_copy(update={"cases": cases})
+    restricted = test.model_copy(update={"cases": test.cases.only(names)})
     return run.model_copy(update={"steps": tuple(restricted if s.step is Step.TEST else s for s in run.steps)})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +51,13 @@ class CaseTable(Frozen):
     def __len__(self) -> int:
         """Number of tests: the suites' own endings are none."""
         return sum(self.counts().values())
+
+    def only(self, names: Container[str]) -> CaseTable:
+        """Those of the cases that are named."""
+        return CaseTable(
+            passed={name: digest for name, digest in self.passed.items() if name in names},
+            others={name: case for name, case in self.others.items() if name in names},
+        )
 
     def counts(self) -> dict[CaseOutcome, int]:
         """Number of tests by outcome; sums up to ``len(self)``."""

@@ -23,7 +23,7 @@ class JsonLines:
     ) -> None:
         """Its cases; beside a candidate's what the oracle's came to, and whether they differ."""
         common = {"type": "case", "cell": str(cell), "role": role, "compiler": compiler.name, "suite": suite}
-        theirs = _restricted(oracle, cases) if oracle else CaseTable()
+        theirs = oracle.only({*cases.passed, *cases.others}) if oracle else CaseTable()
         differing = {each.name: each.message for each in held(cases, theirs).differences} if oracle else {}
         for name in (*cases.passed, *cases.others):
             if name.endswith(COMPLETED) and name in cases.passed:
@@ -57,15 +57,6 @@ def _outcome(table: CaseTable, name: str) -> str | None:
     if name in table.passed:
         return CaseOutcome.PASS
     return table.others[name].outcome if name in table.others else None
-
-
-def _restricted(whole: CaseTable, some: CaseTable) -> CaseTable:
-    """The cases of the whole that some others have as well."""
-    names = some.passed.keys() | some.others.keys()
-    return CaseTable(
-        passed={name: digest for name, digest in whole.passed.items() if name in names},
-        others={name: case for name, case in whole.others.items() if name in names},
-    )
 
 
 def _say(line: Mapping[str, object]) -> None:
