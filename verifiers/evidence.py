@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from verifiers.results import Reason, StepResult
+from verifiers.results import Reason, Step, StepResult
 
 _VAGUE = (Reason.CONFIGURE_FAILED, Reason.BUILD_FAILED)
 _TAIL = 256 * 1024  # bytes of a log that are searched: the first error may be far above the last line
@@ -15,13 +15,21 @@ _ERROR = re.compile(
     rb"(?i)(?:^|[\s:])(?:fatal )?error[: ]|undefined reference|cannot find|not found|No such file|No rule to make"
     rb"|unknown (?:C )?compiler"  # as the scripts/cc-version.sh of Linux says
 )
+# The last words of autoconf's scripts, of meson and of QEMU's configure …
+_GIVES_UP = re.compile(rb"^(?:configure: error|(?:\S+meson\.build:\d+:\d+: )?ERROR): ", re.MULTILINE)
+# … which say nothing where all they know is that the compiler's first program came to nothing.
+_FIRST_PROGRAM = re.compile(
+    rb"cannot create executables|cannot run C compiled|no acceptable C compiler|cannot compute|does not work"
+    rb"|compiler test"
+)
 _NOISE = re.compile(rb"(?i)^(?:checking|\$ )|error\.[cho]\b|make(?:\[\d+\])?: \*\*\* |-Werror|config\.log")
 
 
 def explain(result: StepResult, log: Path, disk: Path) -> StepResult:
     """The step with the reason and the first telling line in place of "make: exit status 2".
 
-    The most telling of the compiler's own faults names the reason; without any, the log's first error line does.
+    The most telling of the compiler's own faults names the reason; without any, the log's first error line does. A
+    configure that gives up says best itself why, unless a question has shown a compiler that does not work at all.
     """
     if result.reason not in _VAGUE:
         return result
@@ -29,8 +37,12 @@ def explain(result: StepResult, log: Path, disk: Path) -> StepResult:
     if b"No space left on device" in tail and shutil.disk_usage(disk).free < _FULL:
         message = f"no space left below {disk}"
         return result.model_copy(update={"reason": Reason.DISK_FULL, "message": message})
-    if result.faults:
-        worst = min(result.faults, key=lambda fault: fault.reason.rank)
+    worst = min(result.faults, key=lambda fault: fault.reason.rank, default=None)
+    if worst is None or worst.reason.rank > Reason.FALSE_SUCCESS.rank:
+        own = last_words(tail) if result.step is Step.CONFIGURE else ""
+        if own:
+            return result.model_copy(update={"message": own})
+    if worst:
         return result.model_copy(update={"reason": worst.reason, "message": worst.line})
     line = first_error(tail)
     return result.model_copy(update={"message": line}) if line else result
@@ -42,6 +54,14 @@ def first_error(text: bytes) -> str:
         if _ERROR.search(line) and not _NOISE.search(line):
             return line.decode("utf-8", "replace").strip()[:300]
     return ""
+
+
+def last_words(text: bytes) -> str:
+    """Why a configure script gave up, by its own account, at most 300 characters; empty where it does not know."""
+    found = [line for line in text.splitlines() if _GIVES_UP.search(line)]
+    if not found or _FIRST_PROGRAM.search(found[-1]):
+        return ""
+    return found[-1].decode("utf-8", "replace").strip()[:300]
 
 
 def _read_tail(log: Path) -> bytes:

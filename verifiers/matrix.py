@@ -86,7 +86,7 @@ def choose(
                 verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.NO_COMPILER, message=why)
                 yield Settled(_named(choice, recipe, version, arch, name, False), verdict)
             for candidate in (each[arch.name] for each in choice.candidates):
-                fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family))
+                fitting = tuple(each for each in recipe.accommodations if each.fits(candidate.family, arch.name))
                 accommodations = fitting if choice.accommodate else ()
                 cell = _named(choice, recipe, version, arch, candidate.name, bool(accommodations))
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):

@@ -78,6 +78,9 @@ def _counts(call: Call, probes: bool) -> bool:
         return False
     if not probes and (call.kind in ("probe", "info") or call.step == Step.CONFIGURE):
         return False
+    # A compiler need not know -V or -qversion, by which configure asks who it is.
+    if call.kind == "info" and call.exit is not None:
+        return False
     # Mixed builds are linked by the oracle, and fail there for what the candidate's objects lack.
     return call.compiler == "candidate" or call.kind == "link"
 

@@ -34,6 +34,12 @@ class Postgresql(Autotools):
     configuration = ("src/include/pg_config.h", "src/include/pg_config_ext.h", "src/Makefile.global")
     accommodations: ClassVar[tuple[Accommodation, ...]] = (
         Accommodation(
+            families=("clang",),
+            arches=("i686",),
+            flags=("-msse2",),
+            reason="its configure refuses clang without SSE2 on 32-bit x86: its arithmetic would be the x87's, with excess precision",
+        ),
+        Accommodation(
             families=("tcc", "generic"),
             configure=("--disable-spinlocks", "--disable-atomics"),
             reason=(

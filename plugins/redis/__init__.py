@@ -55,10 +55,11 @@ class Redis(Make):
     accommodations: ClassVar[tuple[Accommodation, ...]] = (
         Accommodation(
             families=("clang",),
+            arches=("i686",),
             env={"REDIS_LDFLAGS": "-latomic"},
             reason=(
-                "8-byte atomics are calls of libatomic on a 32-bit target, where gcc has them inline (i686); upstream "
-                "links with it on 32-bit Arm alone"
+                "8-byte atomics are calls of libatomic, where gcc has them inline; upstream links with it on 32-bit Arm "
+                "alone"
             ),
         ),
     )

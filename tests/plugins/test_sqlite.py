@@ -166,9 +166,9 @@ class TestAccommodations:
         """gcc and clang build it as it is."""
         (one,) = sqlite.Sqlite.accommodations
         assert one.flags == ("-D_GNU_SOURCE",)
-        assert one.fits("tcc")
-        assert not one.fits("gcc")
-        assert not one.fits("clang")
+        assert one.fits("tcc", "x86_64")
+        assert not one.fits("gcc", "x86_64")
+        assert not one.fits("clang", "x86_64")
 
 
 def test_the_hook() -> None:

@@ -53,6 +53,31 @@ class TestExplain:
         found = explain(VAGUE.model_copy(update={"faults": faults}), log, tmp_path)
         assert (found.reason, found.message) == (Reason.COMPILER_CRASH, "b.c: died of SIGSEGV")
 
+    @pytest.mark.parametrize(
+        ("said", "reason", "message"),
+        [
+            ("configure: error: it needs SSE2\n", Reason.CONFIGURE_FAILED, "configure: error: it needs SSE2"),
+            (
+                "../meson.build:1:0: ERROR: Unknown compiler(s): [['cc']]\n",
+                Reason.CONFIGURE_FAILED,
+                "../meson.build:1:0: ERROR: Unknown compiler(s): [['cc']]",
+            ),
+            ("configure: error: C compiler cannot create executables\n", Reason.REJECTS_VALID, "a.c:1:1: error: x"),
+            ("checking for x... no\n", Reason.REJECTS_VALID, "a.c:1:1: error: x"),
+        ],
+    )
+    def test_what_a_configure_says_itself(self, tmp_path: Path, said: str, reason: Reason, message: str) -> None:
+        """It asked many things that it took no for; but of a compiler that makes nothing it only knows that."""
+        log = tmp_path / "log"
+        log.write_text(said)
+        fault = Fault(reason=Reason.REJECTS_VALID, unit="a.c", message="a.c:1:1: error: x")
+        gave_up = StepResult(step=Step.CONFIGURE, ok=False, reason=Reason.CONFIGURE_FAILED, faults=(fault,))
+        found = explain(gave_up, log, tmp_path)
+        assert (found.reason, found.message) == (reason, message)
+        crash = Fault(reason=Reason.COMPILER_CRASH, unit="b.c", message="died of SIGSEGV")
+        found = explain(gave_up.model_copy(update={"faults": (fault, crash)}), log, tmp_path)
+        assert found.reason is Reason.COMPILER_CRASH
+
     def test_without_a_fault_the_log_speaks(self, tmp_path: Path) -> None:
         """The reason stays vague, the message does not."""
         log = tmp_path / "log"

@@ -72,10 +72,11 @@ class Accommodation:
     flags: tuple[str, ...] = ()  # appended to every compilation
     configure: tuple[str, ...] = ()  # appended to the configure command
     env: Mapping[str, str] = field(default_factory=dict)
+    arches: tuple[str, ...] = ()  # the only ones that need it; () is all
 
-    def fits(self, family: str) -> bool:
-        """Whether this is meant for a compiler of that family."""
-        return any(fnmatchcase(family, pattern) for pattern in self.families)
+    def fits(self, family: str, arch: str) -> bool:
+        """Whether this is meant for a compiler of that family and for that target."""
+        return any(fnmatchcase(family, pattern) for pattern in self.families) and arch in (self.arches or (arch,))
 
 
 @dataclass(frozen=True)
