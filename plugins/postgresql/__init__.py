@@ -37,7 +37,10 @@ class Postgresql(Autotools):
             families=("clang",),
             arches=("i686",),
             flags=("-msse2",),
-            reason="its configure refuses clang without SSE2 on 32-bit x86: its arithmetic would be the x87's, with excess precision",
+            reason=(
+                "its configure refuses clang without SSE2 on 32-bit x86, as it would compute in the x87, with excess "
+                "precision"
+            ),
         ),
         Accommodation(
             families=("tcc", "generic"),

@@ -57,10 +57,7 @@ class Redis(Make):
             families=("clang",),
             arches=("i686",),
             env={"REDIS_LDFLAGS": "-latomic"},
-            reason=(
-                "8-byte atomics are calls of libatomic, where gcc has them inline; upstream links with it on 32-bit Arm "
-                "alone"
-            ),
+            reason="8-byte atomics are calls of libatomic, where gcc has them inline; upstream links with it on Arm",
         ),
     )
 
