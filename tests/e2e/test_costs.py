@@ -40,3 +40,23 @@ def test_the_other_way(verify: Verify) -> None:
     (place,) = Store(State(verify.folder / "state")).places()
     assert place.candidate.code == place.oracle.code
     assert place.candidate.code and place.candidate.code > 500
+    assert place.candidate.bench is None  # it has no benchmark
+
+
+def test_a_benchmark(verify: Verify) -> None:
+    """A suite that is said to be steady is told by its own CPU time, on both sides."""
+    verify.body = """
+        def suites(self, work):
+            burn = "1 while (times)[0] < 0.3"
+            program = f"perl -e '{burn}'; {work.build}/tally"
+            return [Suite("check", ("sh", "-c", program), tap.parse, seconds=60, benchmark=True)]
+
+
+        Tally.suites = suites
+    """
+    done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "tcc")
+    assert done.returncode == 0, done.stdout
+    (place,) = Store(State(verify.folder / "state")).places()
+    speed = ratios(place)["speed"]
+    assert 0.3 <= speed.candidate < 3 and 0.3 <= speed.oracle < 3
+    assert not speed.noise

@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.conftest import Verify
 from tests.e2e.test_saboteurs import PARSE, SABOTEURS
+from verifiers.files import lock
 from verifiers.report.regress import Change, Comparison
 from verifiers.results import MatrixResult, VerdictKind
 from verifiers.state import State
@@ -197,6 +198,19 @@ class TestNights:
         assert "3 cells = 3 not run" in index
         assert "3 cells not run: its time was over" in index
         assert "was pass" in index and "Never run yet" in index
+        described(verify, None, '"clang", "tcc"', 'least_free = "900 TiB"')
+        assert night(verify, "--fresh").returncode == 3
+        index = (verify.folder / "state" / "reports" / "nightly" / "index.html").read_text()
+        assert "3 cells not run: only" in index and "MiB of disk were left" in index
+
+    def test_one_night_at_a_time(self, verify: Verify) -> None:
+        """A second one says so and leaves everything as it is."""
+        described(verify, None, '"tcc"')
+        with lock(verify.folder / "state" / "nightly.lock"):
+            done = night(verify)
+        assert done.returncode == 3
+        assert "a night is at work on" in done.stderr
+        assert not (verify.folder / "state" / "history.db").exists()
 
     def test_the_oracle_against_itself(self, verify: Verify) -> None:
         """Is one cell, whoever named it, and is run again when that is due; others are answered from the history."""
@@ -242,7 +256,23 @@ class TestNights:
 
 
 class TestKilled:
-    """kill -9 at random moments."""
+    """kill -9 at random moments, and being asked to stop."""
+
+    def test_asked_to_stop(self, verify: Verify) -> None:
+        """By systemd, say: it leaves a report of what it has, and --resume completes it."""
+        described(verify, None, f'"{verify.folder}/compiler/mycc"', "oracle_days = 0")
+        verify.compiler("sleep 2\n" + GOOD)
+        process = verify.start("nightly")
+        while process.stderr and ": ok" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        index = verify.folder / "state" / "reports" / "nightly" / "index.html"
+        assert "the run did not come to its end" in index.read_text()
+        assert "1 cell = 1 not run" in index.read_text()
+        assert night(verify, "--resume").returncode == 0
+        assert "1 cell = 1 pass" in index.read_text()
 
     def test_nothing_is_lost_and_nothing_doubled(self, verify: Verify, ear: Ear) -> None:
         """However often it is killed, --resume brings the run to its end, and it is told once."""
