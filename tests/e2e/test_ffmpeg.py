@@ -14,6 +14,8 @@ from verifiers.store import read_cases
 
 pytestmark = pytest.mark.slow
 
+FATE = 187  # tests of the depth smoke, 5.1.9
+
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
