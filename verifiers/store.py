@@ -16,8 +16,12 @@ from pydantic import ValidationError
 
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.files import atomic_write
+from verifiers.forget import forget, is_wasteful, newest_folders
+from verifiers.places import COSTS as COSTS
+from verifiers.places import LASTING, PLACE, columns_of_place, learn, ruling_text, write_place
+from verifiers.places import Costs as Costs
+from verifiers.places import Place as Place
 from verifiers.results import (
-    CaseOutcome,
     CaseTable,
     CellId,
     CellResult,
@@ -27,98 +31,12 @@ from verifiers.results import (
     RunResult,
     Step,
     VerdictKind,
-    shown,
 )
+from verifiers.schema import NewerHistory as NewerHistory
+from verifiers.schema import migrate
 from verifiers.state import State, now
-from verifiers.words import stem
 
 _FLAKY_FOR: Final = timedelta(days=90)  # after which a case that was not seen to be so is steady again
-
-_MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE runs(
-        id TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, request TEXT NOT NULL);
-    CREATE TABLE cells(
-        id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id), fingerprint TEXT NOT NULL,
-        project TEXT NOT NULL, version TEXT NOT NULL, arch TEXT NOT NULL, candidate TEXT NOT NULL, depth TEXT NOT NULL,
-        verdict TEXT NOT NULL, reason TEXT, trusted INTEGER NOT NULL, started TEXT NOT NULL, result TEXT NOT NULL);
-    CREATE INDEX cells_fingerprint ON cells(fingerprint, trusted);
-    CREATE INDEX cells_run ON cells(run);
-    """,
-    # What reports of many runs need of a cell, so that they need not read every result. ``cell_names.cell`` is a
-    # CellId's JSON; a place is a cell in a run, also one taken from the history; ``failing`` is what did not pass.
-    """
-    CREATE TABLE cell_names(id INTEGER PRIMARY KEY, cell TEXT NOT NULL UNIQUE);
-    CREATE TABLE case_names(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-    CREATE TABLE failing(
-        cell INTEGER NOT NULL REFERENCES cells(id), name INTEGER NOT NULL REFERENCES case_names(id),
-        outcome TEXT NOT NULL, differs INTEGER NOT NULL, PRIMARY KEY(cell, name)) WITHOUT ROWID;
-    CREATE TABLE places(
-        run TEXT NOT NULL REFERENCES runs(id), name INTEGER NOT NULL REFERENCES cell_names(id),
-        cell INTEGER NOT NULL REFERENCES cells(id), cached INTEGER NOT NULL, verdict TEXT NOT NULL, reason TEXT,
-        step TEXT, started TEXT NOT NULL, differ INTEGER NOT NULL, build_cpu REAL, build_peak INTEGER, test_cpu REAL,
-        oracle_build_cpu REAL, oracle_build_peak INTEGER, oracle_test_cpu REAL, PRIMARY KEY(run, name)) WITHOUT ROWID;
-    CREATE INDEX places_name ON places(name, run);
-    INSERT INTO cell_names(cell) SELECT DISTINCT json_extract(result, '$.cell') FROM cells ORDER BY id;
-    INSERT OR REPLACE INTO places
-        SELECT run, (SELECT id FROM cell_names WHERE cell = json_extract(result, '$.cell')), id, 0, verdict, reason,
-            json_extract(result, '$.verdict.step'), started, json_array_length(result, '$.verdict.differences'),
-            json_extract(result, '$.candidate.steps[2].usage.cpu_seconds'),
-            json_extract(result, '$.candidate.steps[2].usage.peak_kib'),
-            json_extract(result, '$.candidate.steps[3].usage.cpu_seconds'),
-            json_extract(result, '$.oracle.steps[2].usage.cpu_seconds'),
-            json_extract(result, '$.oracle.steps[2].usage.peak_kib'),
-            json_extract(result, '$.oracle.steps[3].usage.cpu_seconds')
-        FROM cells ORDER BY id;
-    INSERT OR IGNORE INTO case_names(name)
-        SELECT json_extract(each.value, '$.name') FROM cells, json_each(result, '$.verdict.differences') each;
-    INSERT OR IGNORE INTO failing
-        SELECT cells.id, (SELECT id FROM case_names WHERE name = json_extract(each.value, '$.name')),
-            json_extract(each.value, '$.candidate'), 1
-        FROM cells, json_each(result, '$.verdict.differences') each;
-    """,
-    # What the night's excuses said of a cell, and how long it took. ``planned`` are the cells of a run, also those that
-    # it did not come to. ``flaky`` are cases that the oracle itself had otherwise in a second run.
-    """
-    ALTER TABLE places ADD COLUMN ruling TEXT;
-    ALTER TABLE places ADD COLUMN seconds REAL;
-    CREATE TABLE planned(
-        run TEXT NOT NULL REFERENCES runs(id), name INTEGER NOT NULL REFERENCES cell_names(id), PRIMARY KEY(run, name)
-    ) WITHOUT ROWID;
-    CREATE TABLE flaky(
-        project TEXT NOT NULL, version TEXT NOT NULL, arch TEXT NOT NULL,
-        name INTEGER NOT NULL REFERENCES case_names(id), seen TEXT NOT NULL,
-        PRIMARY KEY(project, version, arch, name)) WITHOUT ROWID;
-    UPDATE places SET seconds = (SELECT json_extract(result, '$.seconds') FROM cells WHERE cells.id = places.cell);
-    """,
-    # a cell's name has a seed
-    """
-    UPDATE cell_names SET cell = json_insert(cell, '$.seed', 0);
-    """,
-    # Why a run did not come to all of its cells; the size of the code, and the time of a project's benchmark.
-    """
-    ALTER TABLE runs ADD COLUMN note TEXT;
-    ALTER TABLE places ADD COLUMN code_bytes INTEGER;
-    ALTER TABLE places ADD COLUMN bench REAL;
-    ALTER TABLE places ADD COLUMN oracle_code_bytes INTEGER;
-    ALTER TABLE places ADD COLUMN oracle_bench REAL;
-    """,
-    # a sample may be named cases
-    """
-    UPDATE cell_names SET cell = json_insert(cell, '$.sample.cases', json('[]'))
-        WHERE json_type(cell, '$.sample') = 'object';
-    """,
-)
-"""Schema changes in order; ``user_version`` counts those applied. Only ever append."""
-
-
-_COSTS: Final = ("build_cpu", "build_peak", "test_cpu", "code_bytes", "bench")
-_LASTING: Final = (
-    *("reason", "step", "started", "differ", "seconds"),
-    *_COSTS,
-    *(f"oracle_{name}" for name in _COSTS),
-)
-_PLACE: Final = ", ".join(("run", "name", "cell", "cached", "verdict", *_LASTING))
 
 CASES = "cases.json.gz"
 """Name of the file in a cell's folder that holds the candidate's cases."""
@@ -136,52 +54,9 @@ class RunRow:
     note: str = ""  # why it did not come to all of its cells, where it says
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What one compiler's run cost: seconds, KiB and bytes; None where a step was not reached or has no such thing."""
-
-    build_cpu: float | None = None
-    build_peak: int | None = None
-    test_cpu: float | None = None
-    code: int | None = None  # bytes of code and data in the objects
-    bench: float | None = None  # CPU seconds of the project's own benchmark
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A cell in a run, without the whole of its result."""
-
-    run: str
-    name: int  # number of the cell's name, the same in every run
-    cell: CellId
-    cell_row: int  # of the result, which several runs may share
-    cached: bool
-    verdict: VerdictKind
-    reason: Reason | None
-    step: Step | None
-    started: str
-    differ: int  # number of cases that the oracle passes and the candidate does not
-    candidate: Costs
-    oracle: Costs
-    ruling: Ruling = Ruling()
-    seconds: float | None = None  # that it took, with all of its runs
-
-    @property
-    def shown(self) -> str:
-        """The verdict, or that it is an excused one."""
-        return shown(self.verdict, self.ruling)
-
-
 FAILURES = "failures.log"
 MIXED = "mixed.txt"
 """Name of the file in a cell's folder with one line for each case that the oracle passes and the candidate does not."""
-
-
-class NewerHistory(InfrastructureError):
-    """The history was written by a newer ccverify."""
-
-    reason = Reason.INTERNAL
-    msg = "{path} was written by a newer ccverify (schema {found}, this one knows {known}); update, or use --state DIR"
 
 
 class DamagedHistory(InfrastructureError):
@@ -300,8 +175,8 @@ class Store:
                 " trusted, started, result) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
                 row,
             )
-            _place(db, kept.lastrowid or 0, result)
-            _learn(db, result)
+            write_place(db, kept.lastrowid or 0, result)
+            learn(db, result)
 
     def trusted(self, fingerprint: str) -> CellResult | None:
         """The newest believed verdict for exactly this cell."""
@@ -352,10 +227,10 @@ class Store:
         """Record that a run took a cell from the history instead of running it."""
         with self._connection() as db:
             db.execute(
-                f"INSERT OR REPLACE INTO places({_PLACE}, ruling) SELECT ?, p.name, p.cell, 1,"
-                f" {_of_place('verdict', *_LASTING)}, ? FROM places p JOIN cell_names n ON n.id = p.name"
+                f"INSERT OR REPLACE INTO places({PLACE}, ruling) SELECT ?, p.name, p.cell, 1,"
+                f" {columns_of_place('verdict', *LASTING)}, ? FROM places p JOIN cell_names n ON n.id = p.name"
                 " WHERE p.run = ? AND NOT p.cached AND n.cell = ?",
-                (run, _ruling(result), result.run, result.cell.model_dump_json()),
+                (run, ruling_text(result), result.run, result.cell.model_dump_json()),
             )
 
     def runs(self) -> list[RunRow]:
@@ -423,50 +298,22 @@ class Store:
     def newest_folders(self) -> frozenset[str]:
         """The folders of every cell's newest result, versions of a candidate taken for one."""
         with self._connection() as db:
-            _newest(db)
-            query = (
-                "SELECT json_extract(c.result, '$.folder') FROM places p JOIN cells c ON c.id = p.cell"
-                " WHERE (p.run, p.name) IN (SELECT run, name FROM newest)"
-            )
-            return frozenset(folder for (folder,) in db.execute(query) if folder)
+            return newest_folders(db)
 
     def forget(self, before: str) -> int:
         """Delete what is of runs that began before a time, but for every cell's newest place; returns how many runs."""
-        old = "SELECT id FROM runs WHERE started < :before AND finished IS NOT NULL"
         with self._connection() as db:
-            _newest(db)
-            db.execute(
-                f"DELETE FROM places WHERE run IN ({old}) AND (run, name) NOT IN (SELECT run, name FROM newest)",
-                {"before": before},
-            )
-            db.execute("DELETE FROM failing WHERE cell NOT IN (SELECT cell FROM places)")
-            db.execute("DELETE FROM cells WHERE id NOT IN (SELECT cell FROM places)")
-            db.execute(f"DELETE FROM planned WHERE run IN ({old})", {"before": before})
-            gone = db.execute(
-                f"DELETE FROM runs WHERE id IN ({old}) AND id NOT IN (SELECT run FROM places)"
-                " AND id NOT IN (SELECT run FROM cells)",
-                {"before": before},
-            ).rowcount
-            db.execute("DELETE FROM flaky WHERE seen < ?", (before,))
-            named = "SELECT name FROM failing UNION SELECT name FROM flaky"
-            db.execute(f"DELETE FROM case_names WHERE id NOT IN ({named})")
-            db.execute(
-                "DELETE FROM cell_names WHERE id NOT IN (SELECT name FROM places UNION SELECT name FROM planned)"
-            )
-        self._shrink()
-        return gone
-
-    def _shrink(self) -> None:
-        """Give the disk back what more than half of the file no longer needs."""
+            gone = forget(db, before)
         with self._connection() as db:
-            (free,), (pages,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_count"))
-        if free * 2 > pages:
+            wasteful = is_wasteful(db)
+        if wasteful:
             with closing(sqlite3.connect(self._state.database, timeout=30)) as db:
                 db.execute("VACUUM")
+        return gone
 
     def _rows(self, db: sqlite3.Connection, where: str, *given: Any) -> Iterator[Place]:
         query = (
-            f"SELECT p.run, p.name, n.cell, p.cell, p.cached, p.ruling, {_of_place('verdict', *_LASTING)}"
+            f"SELECT p.run, p.name, n.cell, p.cell, p.cached, p.ruling, {columns_of_place('verdict', *LASTING)}"
             f" FROM places p JOIN cell_names n ON n.id = p.name WHERE {where}"
         )
         named = given[0] if given and isinstance(given[0], dict) else given
@@ -486,8 +333,8 @@ class Store:
                 Step(step) if step else None,
                 started,
                 differ,
-                Costs(*costs[: len(_COSTS)]),
-                Costs(*costs[len(_COSTS) :]),
+                Costs(*costs[: len(COSTS)]),
+                Costs(*costs[len(COSTS) :]),
                 Ruling.model_validate_json(ruling) if ruling else Ruling(),
                 seconds,
             )
@@ -508,27 +355,13 @@ class Store:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self._state.database, timeout=30)) as db:
-                self._migrate(db)
+                migrate(db, self._state.database)
                 with db:
                     yield db
         except sqlite3.OperationalError as error:
             raise Unwritable(path=self._state.database, detail=error) from error
         except sqlite3.DatabaseError as error:
             raise DamagedHistory(path=self._state.database, detail=error) from error
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        (found,) = db.execute("PRAGMA user_version").fetchone()
-        if found > len(_MIGRATIONS):
-            raise NewerHistory(path=self._state.database, found=found, known=len(_MIGRATIONS))
-        if found == len(_MIGRATIONS):
-            return
-        db.execute("BEGIN IMMEDIATE")
-        (found,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been first
-        for number in range(found, len(_MIGRATIONS)):
-            for statement in filter(str.strip, _MIGRATIONS[number].split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number + 1}")
-        db.commit()
 
 
 def write_cases(path: Path, cases: CaseTable) -> None:
@@ -539,98 +372,6 @@ def write_cases(path: Path, cases: CaseTable) -> None:
 def read_cases(path: Path) -> CaseTable:
     """Read what ``write_cases`` wrote."""
     return CaseTable.model_validate_json(gzip.decompress(path.read_bytes()))
-
-
-def _place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
-    """Keep of a cell what reports of many runs need."""
-    cell, verdict = result.cell.model_dump_json(), result.verdict
-    db.execute("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", (cell,))
-    lasting = (verdict.kind, verdict.reason, verdict.step, result.started, len(verdict.differences), result.seconds)
-    costs = _comparable(result)
-    db.execute(
-        f"INSERT OR REPLACE INTO places({_PLACE}, ruling)"
-        f" VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0{', ?' * (len(lasting) + len(costs) + 1)})",
-        (result.run, cell, row, *lasting, *costs, _ruling(result)),
-    )
-    failing = {name: (str(outcome), False) for name, outcome in _others(result)}
-    failing |= {each.name: (str(each.candidate), True) for each in verdict.differences}
-    db.executemany("INSERT OR IGNORE INTO case_names(name) VALUES(?)", ((name,) for name in failing))
-    db.executemany(
-        "INSERT OR REPLACE INTO failing VALUES(?, (SELECT id FROM case_names WHERE name = ?), ?, ?)",
-        ((row, name, outcome, differs) for name, (outcome, differs) in failing.items()),
-    )
-
-
-def _learn(db: sqlite3.Connection, result: CellResult) -> None:
-    """Keep which cases the oracle has otherwise when it is held against itself."""
-    if not result.of_oracle:
-        return
-    names = {*(each.name for each in result.verdict.differences), *result.verdict.flaky}
-    cell = result.cell
-    db.executemany("INSERT OR IGNORE INTO case_names(name) VALUES(?)", ((name,) for name in names))
-    db.executemany(
-        "INSERT OR REPLACE INTO flaky VALUES(?, ?, ?, (SELECT id FROM case_names WHERE name = ?), ?)",
-        ((cell.project, cell.version, cell.arch, name, now()) for name in names),
-    )
-
-
-def _others(result: CellResult) -> Iterator[tuple[str, CaseOutcome]]:
-    """The candidate's cases that failed, also where the oracle's do."""
-    for name, case in (result.candidate.cases.others if result.candidate else {}).items():
-        if case.outcome is not CaseOutcome.SKIP:
-            yield name, case.outcome
-
-
-def _costs(run: RunResult | None) -> tuple[float | None, ...]:
-    """In the order of ``Costs``."""
-    build, test = (run.step(Step.BUILD), run.step(Step.TEST)) if run else (None, None)
-    if run is None or build is None:
-        return (None,) * len(_COSTS)
-    own = run.compiling  # the build's other commands say nothing of a compiler
-    return (
-        own.cpu_seconds or build.usage.cpu_seconds,
-        own.peak_kib or build.usage.peak_kib,
-        test.usage.cpu_seconds if test else None,
-        own.code_bytes or None,
-        sum(test.benchmarks.values()) or None if test else None,
-    )
-
-
-def _comparable(result: CellResult) -> tuple[float | None, ...]:
-    """The candidate's costs and the oracle's, without what is not of the same things."""
-    ours, theirs = result.candidate, result.oracle
-    costs = [list(_costs(ours)), list(_costs(theirs))]
-    if ours and theirs:
-        tests = [run.step(Step.TEST) for run in (ours, theirs)]
-        benchmarks = [set(test.benchmarks) if test else set() for test in tests]
-        same = {"code_bytes": ours.compiling.objects == theirs.compiling.objects}
-        same["bench"] = benchmarks[0] == benchmarks[1]
-        for name, alike in same.items():
-            for side in costs if not alike or result.cell.mix else []:
-                side[_COSTS.index(name)] = None
-    return (*costs[0], *costs[1])
-
-
-def _of_place(*columns: str) -> str:
-    return ", ".join(f"p.{name}" for name in columns)
-
-
-def _ruling(result: CellResult) -> str | None:
-    return None if result.ruling == Ruling() else result.ruling.model_dump_json()
-
-
-def _newest(db: sqlite3.Connection) -> None:
-    """Make the table of every cell's newest place, versions of a candidate taken for one."""
-
-    def family(cell: str) -> str:
-        found = CellId.model_validate_json(cell)
-        return found.model_copy(update={"candidate": stem(found.candidate)}).model_dump_json()
-
-    db.create_function("family", 1, family, deterministic=True)
-    db.execute(
-        "CREATE TEMP TABLE newest AS SELECT max(p.run) AS run, p.name FROM places p JOIN"
-        " (SELECT id, family(cell) AS kind FROM cell_names) n ON n.id = p.name GROUP BY n.kind"
-    )
 
 
 def _marks(values: Collection[object]) -> str:

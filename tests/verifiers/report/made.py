@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from verifiers.places import write_place
 from verifiers.results import (
     CaseOutcome,
     CaseTable,
@@ -28,7 +29,7 @@ from verifiers.results import (
     VerdictKind,
 )
 from verifiers.state import State
-from verifiers.store import CASES, Store, _place, write_cases
+from verifiers.store import CASES, Store, write_cases
 
 ARCHES = ("x86_64", "i686", "aarch64", "riscv64")
 MESSAGES = (
@@ -191,7 +192,7 @@ def _insert(db: sqlite3.Connection, each: CellResult) -> None:
         " trusted, started, result) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
         (*row, verdict.reason, int(verdict.kind.trusted), each.started, each.model_dump_json()),
     )
-    _place(db, kept.lastrowid or 0, each)
+    write_place(db, kept.lastrowid or 0, each)
 
 
 def _write_cases(root: Path, each: CellResult, cases: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.verifiers.report.made import cell, history, matrix, result, run, table
-from verifiers import store as store_module
 from verifiers.report.selection import Ambiguous, NoSuchRun, Results, find_run, select
 from verifiers.report.sides import Mixed, NoPrevious, UnknownSide, sides
 from verifiers.results import CellResult, Reason, Step, VerdictKind
+from verifiers.schema import MIGRATIONS
 from verifiers.state import State
 from verifiers.store import RunRow, Store
 
@@ -118,7 +118,7 @@ class TestMigration:
         shown = [place for row in new.runs() for place in new.places(row.id)]
         (tmp_path / "old").mkdir()
         with sqlite3.connect(tmp_path / "old" / "history.db") as db:
-            for statement in filter(str.strip, store_module._MIGRATIONS[0].split(";")):
+            for statement in filter(str.strip, MIGRATIONS[0].split(";")):
                 db.execute(statement)
             db.execute("PRAGMA user_version = 1")
             db.execute("ATTACH ? AS new", (str(tmp_path / "new" / "history.db"),))
