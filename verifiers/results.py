@@ -337,7 +337,7 @@ class Share(Frozen):
     passed: int
     claimed: int  # those that need nothing the compiler does not claim to support
     claimed_passed: int
-    lacks: tuple[str, ...] = ()  # what it does not claim
+    lacks: tuple[str, ...] = ()  # what it does not claim, of what the cases need
 
 
 class CellResult(Frozen):

@@ -41,7 +41,7 @@ def lines(differences: Sequence[Difference], rest: str) -> list[str]:
         names = ", ".join(each.name for each in members[:_EXAMPLES])
         more = ", …" if len(members) > _EXAMPLES else ""
         found.append(f"  {len(members):>6,}  {one_line(what)[:150]}")
-        found.append(f"          {one_line(names)}{more}{one_line(_note(members))}")
+        found.append("          " + one_line(f"{names}{more}{_note(members)}"))
     hidden = sum(len(members) for _, members in groups[_GROUPS:])
     if hidden:
         found.append(f"  {hidden:>6,}  in {counted(len(groups) - _GROUPS, 'smaller group')}")

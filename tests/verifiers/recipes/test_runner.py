@@ -171,6 +171,11 @@ class TestRunner:
             ("a.c/-O0", "pass"),
         ]
 
+    def test_an_emulator_that_tells_of_the_abort(self, tmp_path: Path) -> None:
+        """What is printed besides is no reason to doubt it."""
+        found = run(tmp_path, {"a.c": PROGRAM.format("exit 0")}, canary="echo uncaught signal 6; kill -ABRT $$")
+        assert list(found) == ["a.c/-O0"]
+
     def test_some_alone(self, tmp_path: Path) -> None:
         """Named tests are run, and no others."""
         found = run(tmp_path, {"a.c": "exit 1", "b.c": "exit 1", "c.c": "exit 1"}, only=("c.c", "a.c"))
