@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -52,6 +53,14 @@ class RunRow:
     request: str
     cells: int
     note: str = ""  # why it did not come to all of its cells, where it says
+
+    @property
+    def nightly(self) -> bool:
+        """Whether it is a night."""
+        try:
+            return bool(json.loads(self.request).get("nightly"))
+        except (ValueError, AttributeError):
+            return False
 
 
 FAILURES = "failures.log"

@@ -97,6 +97,8 @@ class TestNights:
         assert "4 cells = 4 pass" in index  # with the oracle against itself
 
         verify.compiler(BAD)
+        by_hand = ["--project", "tally", "--plugin", str(verify.plugin()), "--cc", f"{verify.folder}/compiler/mycc"]
+        assert verify.run(*by_hand).returncode == 1  # between the nights: they are held against each other
         assert night(verify).returncode == 1
         (told,) = ear.new()
         assert told["title"] == "ccverify: 1 newly failing"

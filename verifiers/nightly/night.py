@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -27,7 +28,8 @@ from verifiers.request import Request
 from verifiers.session import Night, Session
 from verifiers.store import Store
 
-_CASES = 20  # of a kind in compare.md
+_CASES: Final = 20  # of a kind in compare.md
+_LINES: Final = 200  # of a notification
 
 
 class NothingNightly(UsageError):
@@ -125,16 +127,17 @@ class Nightly:
             self._say(each)
         link = self._settings.notify.link.rstrip("/")
         pages = {place.cell: f"{link}/cells/{slug(place.cell)}.html" for place in selection.places} if link else {}
-        text = "\n".join(
-            [*lines(items, self._settings.notify.cases, pages), "", health.line, *([link] if link else [])]
-        )
-        folder.write("news.txt", text + "\n")
+        told_lines = list(lines(items, self._settings.notify.cases, pages))
+        rest = ["", health.line, *([link] if link else [])]
+        folder.write("news.txt", "\n".join([*told_lines, *rest, ""]))
+        more = [f"… and {len(told_lines) - _LINES:,} lines more in news.txt"] if len(told_lines) > _LINES else []
         for path in publish(self._settings.formats, selection, self._store, self._state.root, folder, health):
             print(path)
         self._say(str(tidy(self._state, self._store, self._settings.keep)))
         self._say(f"news: {headline(items) or 'none'}")
         if items:
             try:
+                text = "\n".join([*told_lines[:_LINES], *more, *rest])
                 notify.send(self._settings.notify.urls, f"ccverify: {headline(items)}", text)
             except CcverifyError as error:
                 self._say(str(error))
