@@ -90,6 +90,8 @@ class Qemu(Recipe):
             f"--target-list={','.join(f'{guest.arch}-softmmu' for guest in _guests(work.depth))}",
             *("--without-default-features", "--enable-tcg", "--enable-fdt=system", "--disable-user", "--disable-tools"),
             *("--disable-werror", "--disable-docs", "--disable-guest-agent", "--disable-install-blobs"),
+            *(("--without-default-devices", "--enable-trace-backends=nop") if work.depth is Depth.SMOKE else ()),
+            "--disable-debug-info",
             *("--disable-pie", f"--extra-ldflags={' '.join(['-no-pie', flags.get('LDFLAGS', '')]).strip()}"),
             *((f"--extra-cflags={flags['CPPFLAGS']}",) if "CPPFLAGS" in flags else ()),
         )

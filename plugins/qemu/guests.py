@@ -47,7 +47,7 @@ class Guest:
     def compile(self, folder: str) -> tuple[str, ...]:
         """The compiler's arguments, but for the output."""
         return (
-            *("-O2", "-ffreestanding", "-fno-builtin", "-ffp-contract=off", "-nostdlib", "-static", "-no-pie"),
+            *("-O1", "-ffreestanding", "-fno-builtin", "-ffp-contract=off", "-nostdlib", "-static", "-no-pie"),
             *("-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-w", *self.flags),
             *(f"-Wl,-T,{folder}/{self.arch}.ld", "-Wl,--build-id=none,--no-warn-rwx-segments"),
             *(f"{folder}/{source}" for source in self._sources),
