@@ -47,6 +47,7 @@ def test_tcc_is_refused_by_configure(state: Path) -> None:
     """What it says is the verdict's reason."""
     cell, code = cell_of(state, *ARGUMENTS, "--cc", "tcc")
     assert (cell.verdict.kind, cell.verdict.step, code) == (VerdictKind.FAIL, Step.CONFIGURE, 1), cell.verdict
+    assert cell.verdict.message == "ERROR: You need at least GCC v7.4 or Clang v6.0 (or XCode Clang v10.0)"
 
 
 def test_a_compiler_that_meson_does_not_know(state: Path, tmp_path: Path) -> None:
