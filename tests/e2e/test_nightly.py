@@ -222,6 +222,27 @@ class TestNights:
         lines = [line for line in again.stdout.splitlines() if line.startswith("pass tally")]
         assert [("x86_64 gcc-" in line, "(cached)" in line) for line in sorted(lines)] == [(True, False), (False, True)]
 
+    def test_what_the_oracle_itself_does_not_always_pass(self, verify: Verify) -> None:
+        """Is learned from its run against itself: a candidate that fails there only is flaky, and still red."""
+        verify.body = """
+            def suites(self, work):
+                up = "ok" if work.label == "oracle" else "not ok"  # its first run, and no later one of anybody
+                tests = Suite("check", (f"{work.build}/tally",), tap.parse, seconds=20)
+                return [tests, Suite("net", ("echo", f"1..1\\n{up} 1 - up"), tap.parse)]
+
+
+            Tally.suites = suites
+        """
+        described(verify, None, '"tcc"')
+        assert night(verify).returncode == 1
+        done = night(verify)
+        assert done.returncode == 1
+        lines = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+        assert len(lines) == 2 and all(line.startswith("FAIL flaky") for line in lines), done.stdout
+        store = Store(State(verify.folder / "state"))
+        (place, _) = store.places(store.runs()[-1].id)
+        assert store.flaky_cases(place.cell) == {"net/up"}
+
     def test_a_night_that_cannot_begin(self, verify: Verify, ear: Ear) -> None:
         """Leaves a report all the same, which says why, and is told."""
         described(verify, ear, '"tcc"', "oracle_days = 0")
