@@ -221,6 +221,7 @@ class Instrument:
             root=self.sandbox.inside,
             candidate=command,
             oracle=oracle,
+            oracles=self._other_oracles,
             host=self.plan.host,
             append=tuple(flag for each in self.plan.accommodations for flag in each.flags),
             step=step,
