@@ -13,7 +13,8 @@ from verifiers.results import Reason
 if TYPE_CHECKING:
     from verifiers.workspace import Workspace
 
-WANTED = "ccverify/wanted.config"
+OURS = "ccverify"  # the folder in the build folder for what is not kbuild's
+WANTED = f"{OURS}/wanted.config"
 _VALUE = re.compile(r"(CONFIG_\w+)=(.*)")
 _UNSET = re.compile(r"# (CONFIG_\w+) is not set")
 
@@ -45,6 +46,7 @@ class Kbuild(Make):
     def configure(self, work: Workspace) -> None:
         """Have kconfig complete the wanted lines, and see that it dropped none."""
         arguments, wanted = self.make_arguments(work), self.wanted(work)
+        work.run("mkdir", "-p", OURS)  # by the sandbox's user, whose it then is
         work.write(WANTED, self.base(work) + wanted)
         work.run("make", *arguments, f"KCONFIG_ALLCONFIG={work.build}/{WANTED}", self.default(work))
         if self.default(work) != "allnoconfig":  # the others do not read that file
