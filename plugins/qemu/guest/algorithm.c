@@ -49,10 +49,7 @@ static u64 root_bits(u32 n, int power, int bits)
     return low << 32 >> (64 - bits);
 }
 
-static u32 turn(u32 x, int n)
-{
-    return x >> n | x << (32 - n);
-}
+static u32 turn(u32 x, int n) { return x >> n | x << (32 - n); }
 
 static u64 sha256(void)
 {
@@ -72,15 +69,18 @@ static u64 sha256(void)
     for (u8 *block = message; block < message + length; block += 64) {
         u32 w[64], s[8];
         for (int i = 0; i < 16; i++)
-            w[i] = (u32)block[4 * i] << 24 | (u32)block[4 * i + 1] << 16 | (u32)block[4 * i + 2] << 8 | block[4 * i + 3];
+            w[i] =
+                (u32)block[4 * i] << 24 | (u32)block[4 * i + 1] << 16 | (u32)block[4 * i + 2] << 8 | block[4 * i + 3];
         for (int i = 16; i < 64; i++)
             w[i] = w[i - 16] + (turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >> 3) + w[i - 7] +
                    (turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10);
         for (int i = 0; i < 8; i++)
             s[i] = h[i];
         for (int i = 0; i < 64; i++) {
-            u32 t1 = s[7] + (turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-            u32 t2 = (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+            u32 t1 = s[7] + (turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25)) + ((s[4] & s[5]) ^ (~s[4] & s[6])) +
+                     k[i] + w[i];
+            u32 t2 =
+                (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
             for (int j = 7; j > 0; j--)
                 s[j] = s[j - 1];
             s[4] += t1;
@@ -176,7 +176,11 @@ static u64 interpret(void)
 }
 
 /* Code in every cache line of several pages, called in changing order. */
-#define SMALL(n) __attribute__((noinline, aligned(512))) static u64 small_##n(u64 x) { return (x ^ n) * (2 * n + 3) + (x >> (n + 1)); }
+#define SMALL(n)                                                                                                       \
+    __attribute__((noinline, aligned(512))) static u64 small_##n(u64 x)                                                \
+    {                                                                                                                  \
+        return (x ^ n) * (2 * n + 3) + (x >> (n + 1));                                                                 \
+    }
 #define SMALLS(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
 SMALLS(SMALL)
 #define NAME(n) small_##n,

@@ -41,13 +41,14 @@ static const u32 FLOATS[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x3
 #define FLOAT_OPERATORS(type, table, bits, root)                                                                       \
     static u64 add_##type(void) { FPAIRS(type, table, bits, a + b) }                                                   \
     static u64 subtract_##type(void) { FPAIRS(type, table, bits, a - b) }                                              \
-    static u64 multiply_##type(void) { FPAIRS(type, table, bits, a *b) }                                               \
+    static u64 multiply_##type(void) { FPAIRS(type, table, bits, a * b) }                                              \
     static u64 divide_##type(void) { FPAIRS(type, table, bits, a / b) }                                                \
     static u64 negate_##type(void) { FPAIRS(type, table, bits, -a - -b) }                                              \
     static u64 compare_##type(void)                                                                                    \
     {                                                                                                                  \
-        FPAIRS(type, table, (u64), (a < b) | (a <= b) << 1 | (a == b) << 2 | (a != b) << 3 | (a > b) << 4 | (a >= b) << 5 | \
-                                       __builtin_isless(a, b) << 6 | __builtin_isunordered(a, b) << 7)                 \
+        FPAIRS(type, table, (u64),                                                                                     \
+               (a < b) | (a <= b) << 1 | (a == b) << 2 | (a != b) << 3 | (a > b) << 4 | (a >= b) << 5 |                \
+                   __builtin_isless(a, b) << 6 | __builtin_isunordered(a, b) << 7)                                     \
     }                                                                                                                  \
     static u64 root_##type(void)                                                                                       \
     {                                                                                                                  \
@@ -61,7 +62,7 @@ static const u32 FLOATS[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x3
     {                                                                                                                  \
         FPAIRS(type, table, (u64), ({                                                                                  \
                    type c = a / 4 + b;                                                                                 \
-                   bool fits = c > -0x1p62 && c < 0x1p62, small = c > -0x1p30 && c < 0x1p30;                           \
+                   bool fits = c > -0x1p62 && c<0x1p62, small = c> - 0x1p30 && c < 0x1p30;                             \
                    (fits ? (u64)(i64)c : 1) ^ (small ? (u64)(i32)c << 8 : 2) ^ (fits && c >= 0 ? (u64)c * 3 : 3) ^     \
                        (small && c >= 0 ? (u64)(u32)c * 5 : 4);                                                        \
                }))                                                                                                     \
@@ -73,7 +74,8 @@ static const u32 FLOATS[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x3
             for (int shift = 0; shift < 12; shift += 3) {                                                              \
                 u64 v = VALUES[i] - (VALUES[i] >> shift);                                                              \
                 OPAQUE(v);                                                                                             \
-                hash = mix(hash, bits((type)v) ^ bits((type)(i64)v) * 3 ^ bits((type)(u32)v) * 5 ^ bits((type)(i32)v) * 7); \
+                hash = mix(hash,                                                                                       \
+                           bits((type)v) ^ bits((type)(i64)v) * 3 ^ bits((type)(u32)v) * 5 ^ bits((type)(i32)v) * 7);  \
             }                                                                                                          \
         return hash;                                                                                                   \
     }                                                                                                                  \

@@ -4,15 +4,9 @@
 
 #include "guest.h"
 
-void put_char(char c)
-{
-    putchar(c);
-}
+void put_char(char c) { putchar(c); }
 
-void power_off(void)
-{
-    exit(0);
-}
+void power_off(void) { exit(0); }
 
 int main(void)
 {

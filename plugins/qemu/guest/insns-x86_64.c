@@ -68,7 +68,8 @@ enum { CF = 1, PF = 4, AF = 16, ZF = 64, SF = 128, OF = 2048, ALL = CF | PF | AF
         answer(op "-" #type, hash);                                                                                    \
     }
 #define WIDTHS(kind, op, ...)                                                                                          \
-    kind(op "b", u8, __VA_ARGS__) kind(op "w", u16, __VA_ARGS__) kind(op "l", u32, __VA_ARGS__) kind(op "q", u64, __VA_ARGS__)
+    kind(op "b", u8, __VA_ARGS__) kind(op "w", u16, __VA_ARGS__) kind(op "l", u32, __VA_ARGS__)                        \
+        kind(op "q", u64, __VA_ARGS__)
 #define SHIFTS(op, near, one)                                                                                          \
     SHIFT(op "b", u8, 8, near, one)                                                                                    \
     SHIFT(op "w", u16, 16, near, one) SHIFT(op "l", u32, 32, near, one) SHIFT(op "q", u64, 64, near, one)
@@ -122,7 +123,10 @@ static void wide(void)
             __asm__ volatile("mulq %3; pushfq; popq %2" : "+a"(low), "=d"(high), "=r"(flags) : "r"(b) : "cc", "memory");
             multiplied = mix(mix(mix(multiplied, low), high), flags & (CF | OF));
             low = a;
-            __asm__ volatile("imull %k3; pushfq; popq %2" : "+a"(low), "=d"(high), "=r"(flags) : "r"(b) : "cc", "memory");
+            __asm__ volatile("imull %k3; pushfq; popq %2"
+                             : "+a"(low), "=d"(high), "=r"(flags)
+                             : "r"(b)
+                             : "cc", "memory");
             multiplied = mix(mix(mix(multiplied, low), (u32)high), flags & (CF | OF));
             low = a;
             __asm__ volatile("mulb %b2; pushfq; popq %1" : "+a"(low), "=r"(flags) : "q"(b) : "cc", "memory");
@@ -140,14 +144,24 @@ static void wide(void)
             divided = mix(divided, narrow);
             u64 place = b;
             low = i % 2 ? b : a;
-            __asm__ volatile("cmpxchgq %3, %1; pushfq; popq %2" : "+a"(low), "+m"(place), "=r"(flags) : "r"(a ^ b) : "cc", "memory");
+            __asm__ volatile("cmpxchgq %3, %1; pushfq; popq %2"
+                             : "+a"(low), "+m"(place), "=r"(flags)
+                             : "r"(a ^ b)
+                             : "cc", "memory");
             exchanged = mix(mix(mix(exchanged, low), place), flags & ALL);
             u32 small = (u32)b;
             low = j % 2 ? b : a;
-            __asm__ volatile("lock; cmpxchgl %3, %1; pushfq; popq %2" : "+a"(low), "+m"(small), "=r"(flags) : "r"((u32)(a + b)) : "cc", "memory");
+            __asm__ volatile("lock; cmpxchgl %3, %1; pushfq; popq %2"
+                             : "+a"(low), "+m"(small), "=r"(flags)
+                             : "r"((u32)(a + b))
+                             : "cc", "memory");
             exchanged = mix(mix(mix(exchanged, low), small), flags & ALL);
             low = a;
-            __asm__ volatile("cbtw; cwtl; cltq; cqto; xorq %%rdx, %%rax; bswapq %%rax; movsbw %%al, %%dx; addq %%rdx, %%rax" : "+a"(low) : : "rdx", "cc");
+            __asm__ volatile(
+                "cbtw; cwtl; cltq; cqto; xorq %%rdx, %%rax; bswapq %%rax; movsbw %%al, %%dx; addq %%rdx, %%rax"
+                : "+a"(low)
+                :
+                : "rdx", "cc");
             signs = mix(signs, low);
         }
     answer("mul", multiplied);
@@ -158,7 +172,10 @@ static void wide(void)
     u64 low = 5, high = 0, hash = 0;
     for (int i = 0; i < 4; i++) {
         u8 same;
-        __asm__ volatile("lock; cmpxchg16b %0; sete %1" : "+m"(*at), "=q"(same), "+a"(low), "+d"(high) : "b"(low + 7), "c"(high + 9) : "cc");
+        __asm__ volatile("lock; cmpxchg16b %0; sete %1"
+                         : "+m"(*at), "=q"(same), "+a"(low), "+d"(high)
+                         : "b"(low + 7), "c"(high + 9)
+                         : "cc");
         hash = mix(mix(mix(hash, same), low), high);
         if (i == 1)
             low++;
@@ -173,6 +190,7 @@ static void wide(void)
                      : "cc", "memory");                                                                                \
     hash = mix(hash, set ^ moved << 8 ^ jumped << 24);
 
+/* clang-format off */
 static void conditions(void)
 {
     u64 hash = 0;
@@ -186,6 +204,7 @@ static void conditions(void)
     }
     answer("conditions", hash);
 }
+/* clang-format on */
 
 #define STRING(op, direction)                                                                                          \
     __asm__ volatile(direction "; " op "; cld; pushfq; popq %4"                                                        \
@@ -195,6 +214,7 @@ static void conditions(void)
     hash = mix(mix(mix(mix(hash, (u64)(from - source)), (u64)(to - target)), n), flags & (compares ? ALL : 0));        \
     hash = mix_bytes(mix(hash, value), target, sizeof target);
 
+/* clang-format off */
 static void strings(void)
 {
     static u8 source[512], target[512];
@@ -235,6 +255,7 @@ static void strings(void)
         answer(names[which], hash);
     }
 }
+/* clang-format on */
 
 #define BMI(op, type)                                                                                                  \
     {                                                                                                                  \
@@ -260,9 +281,12 @@ static void strings(void)
 
 static void bits(void)
 {
+    /* clang-format off */
     BMI("andn", u64) BMI("pdep", u64) BMI("pext", u64) BMI("pextl", u32)
     BMI1("blsi", u64) BMI1("blsr", u32) BMI1("blsmsk", u64)
-    u64 hash = 0, crc = 0, chains = 0;
+        /* clang-format on */
+        u64 hash = 0,
+            crc = 0, chains = 0;
     for (size_t i = 0; i < COUNT(VALUES); i++)
         for (size_t j = 0; j < COUNT(VALUES); j++) {
             u64 a = VALUES[i], b = VALUES[j], c, d;
@@ -312,8 +336,9 @@ static void bits(void)
 
 static void x87(void)
 {
-    static const long double NUMBERS[] = {0.0L,  -0.0L,      1.0L,       -1.5L,   3.0L,       0.1L,     1e10L,    -7e-5L,
-                                          1e300L, 0x1.8p-1000L, 123456789.75L, 0x1p63L, -0x1.fffffep31L, 0.5L, 0x1.8p-16380L, 0x1p16000L};
+    static const long double NUMBERS[] = {
+        0.0L,         -0.0L,         1.0L,    -1.5L,           3.0L, 0.1L,          1e10L,     -7e-5L, 1e300L,
+        0x1.8p-1000L, 123456789.75L, 0x1p63L, -0x1.fffffep31L, 0.5L, 0x1.8p-16380L, 0x1p16000L};
     X87("fadd", "faddp")
     X87("fsub", "fsubp")
     X87("fsubr", "fsubrp")
@@ -442,6 +467,7 @@ static Wide operand(int seed, bool number)
 
 static void simd(void)
 {
+    /* clang-format off */
     BOTH("paddb") BOTH("paddw") BOTH("paddd") BOTH("paddq") BOTH("paddsb") BOTH("paddsw") BOTH("paddusb") BOTH("paddusw")
     BOTH("psubb") BOTH("psubw") BOTH("psubd") BOTH("psubq") BOTH("psubsb") BOTH("psubsw") BOTH("psubusb") BOTH("psubusw")
     BOTH("pmullw") BOTH("pmulhw") BOTH("pmulhuw") BOTH("pmuludq") BOTH("pmuldq") BOTH("pmulld") BOTH("pmulhrsw")
@@ -476,7 +502,9 @@ static void simd(void)
     IMMEDIATE("roundpd", TWO, 2, 1) IMMEDIATE("roundpd", TWO, 3, 1)
     AVX("psllvd", 0) AVX("psllvq", 0) AVX("psrlvd", 0) AVX("psrlvq", 0) AVX("psravd", 0) AVX("permd", 0) AVX("permilps", 0)
     AVX("fmadd213ps", 1) AVX("fmsub231pd", 1) AVX("fnmadd132ps", 1) AVX("fnmsub213pd", 1) AVX("fmaddsub231ps", 1)
-    u64 hash = 0, compared = 0;
+        /* clang-format on */
+        u64 hash = 0,
+            compared = 0;
     for (int i = 0; i < 24; i++) {
         Wide x = operand(i, 0), y = operand(i * 7 + 1, 0), z;
         Half a = {x[0], x[1]}, b = {y[0], y[1]};
@@ -495,7 +523,10 @@ static void simd(void)
         hash = mix(mix_bytes(hash, &b, 16), r);
         __asm__ volatile("ptest %1, %2; pushfq; popq %0" : "=r"(flags) : "x"(a), "x"(b) : "cc", "memory");
         hash = mix(hash, flags & ALL);
-        __asm__ volatile("pcmpistri $0x0c, %2, %1; pushfq; popq %0" : "=r"(flags) : "x"(a), "x"(b) : "ecx", "cc", "memory");
+        __asm__ volatile("pcmpistri $0x0c, %2, %1; pushfq; popq %0"
+                         : "=r"(flags)
+                         : "x"(a), "x"(b)
+                         : "ecx", "cc", "memory");
         compared = mix(compared, flags & ALL);
         __asm__ volatile("pcmpistrm $0x48, %1, %0; movdqa %%xmm0, %0" : "+x"(a) : "x"(b) : "xmm0", "cc");
         compared = mix_bytes(compared, &a, 16);

@@ -41,8 +41,8 @@ const u64 VALUES[24] = {0,
     static u64 add_##type(void) { PAIRS(utype, (type)(utype)(a + b)) }                                                 \
     static u64 subtract_##type(void) { PAIRS(utype, (type)(utype)(a - b)) }                                            \
     static u64 multiply_##type(void) { PAIRS(utype, (type)(utype)((u64)a * b)) }                                       \
-    static u64 divide_##type(void) { PAIRS(type, b == 0 || (b == (type)-1) ? 0 : a / b) }                              \
-    static u64 remainder_##type(void) { PAIRS(type, b == 0 || (b == (type)-1) ? 0 : a % b) }                           \
+    static u64 divide_##type(void) { PAIRS(type, b == 0 || (b == (type) - 1) ? 0 : a / b) }                            \
+    static u64 remainder_##type(void) { PAIRS(type, b == 0 || (b == (type) - 1) ? 0 : a % b) }                         \
     static u64 and_##type(void) { PAIRS(type, a & b) }                                                                 \
     static u64 or_##type(void) { PAIRS(type, a | b) }                                                                  \
     static u64 xor_##type(void) { PAIRS(type, a ^ b) }                                                                 \
@@ -50,10 +50,7 @@ const u64 VALUES[24] = {0,
     static u64 negate_##type(void) { PAIRS(utype, (type)(utype)(-a) ^ b) }                                             \
     static u64 left_##type(void) { PAIRS(utype, (utype)((u64)a << (b & (bits - 1)))) }                                 \
     static u64 right_##type(void) { PAIRS(type, (type)(a >> (b & (bits - 1)))) }                                       \
-    static u64 rotate_##type(void)                                                                                     \
-    {                                                                                                                  \
-        PAIRS(utype, (utype)((u64)a << (b & (bits - 1)) | a >> (-b & (bits - 1))))                                     \
-    }                                                                                                                  \
+    static u64 rotate_##type(void) { PAIRS(utype, (utype)((u64)a << (b & (bits - 1)) | a >> (-b & (bits - 1)))) }      \
     static u64 compare_##type(void)                                                                                    \
     {                                                                                                                  \
         PAIRS(type, (a < b) | (a <= b) << 1 | (a == b) << 2 | (a != b) << 3 | (a > b) << 4 | (a >= b) << 5)            \
@@ -109,11 +106,11 @@ OPERATORS(u64, u64, 64)
 
 static u64 high_unsigned(void) { PAIRS(u64, (unsigned __int128)a * b >> 64) }
 static u64 high_signed(void) { PAIRS(i64, (__int128)a * b >> 64) }
-static u64 carry(void)
+static u64 carry(void) { PAIRS(u64, (((unsigned __int128)a << 64 | b) + ((unsigned __int128)b << 64 | a)) >> 64) }
+static u64 leading(void)
 {
-    PAIRS(u64, (((unsigned __int128)a << 64 | b) + ((unsigned __int128)b << 64 | a)) >> 64)
+    PAIRS(u64, (a ? __builtin_clzll(a) : 99) + (u32)(b >> 32 ? __builtin_clz((u32)(b >> 32)) : 99) * 128)
 }
-static u64 leading(void) { PAIRS(u64, (a ? __builtin_clzll(a) : 99) + (u32)(b >> 32 ? __builtin_clz((u32)(b >> 32)) : 99) * 128) }
 static u64 trailing(void) { PAIRS(u64, (a ? __builtin_ctzll(a) : 99) + ((u32)b ? __builtin_ctz((u32)b) : 99) * 128) }
 static u64 swap(void) { PAIRS(u64, __builtin_bswap64(a) ^ __builtin_bswap32((u32)b) ^ __builtin_bswap16((u16)b)) }
 static u64 overflow(void)
@@ -121,12 +118,15 @@ static u64 overflow(void)
     PAIRS(i64, ({
               i64 r, s, t;
               i32 u;
-              (u64)__builtin_add_overflow(a, b, &r) | (u64)__builtin_sub_overflow(a, b, &s) << 1 |
+              (u64) __builtin_add_overflow(a, b, &r) | (u64)__builtin_sub_overflow(a, b, &s) << 1 |
                   (u64)__builtin_mul_overflow((i32)a, (i32)b, &u) << 2 | ((u64)__builtin_mul_overflow(a, b, &t) << 3) |
                   (u64)(r ^ s ^ t ^ u) << 4;
           }))
 }
-static u64 narrow(void) { PAIRS(u64, (u64)(i8)a + (u64)(i16)a * 3 + (u64)(i32)a * 5 + (u8)b * 7u + (u16)b * 11ull + (u32)b * 13ull) }
+static u64 narrow(void)
+{
+    PAIRS(u64, (u64)(i8)a + (u64)(i16)a * 3 + (u64)(i32)a * 5 + (u8)b * 7u + (u16)b * 11ull + (u32)b * 13ull)
+}
 
 /* Loads and stores of every width at every offset, also across the end of a page. */
 static u64 memory(void)

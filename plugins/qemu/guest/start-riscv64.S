@@ -21,23 +21,23 @@ start:
     bltu t0, t1, 1b
     call guest_main
 
+.macro each instruction
+    .set n, 1
+    .irp r, ra,t0,t1,t2,s0,s1,a0,a1,a2,a3,a4,a5,a6,a7,s2,s3,s4,s5,s6,s7,s8,s9,s10,s11,t3,t4,t5,t6
+    \instruction \r, n * 8(sp)
+    .set n, n + 1
+    .endr
+.endm
+
 .text
     .align 2
 vector: /* with a stack of its own, whatever the mode; traps do not nest */
     csrrw sp, mscratch, sp
     addi sp, sp, -256
-    .set n, 1
-    .irp r, ra, t0, t1, t2, s0, s1, a0, a1, a2, a3, a4, a5, a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
-    sd \r, n * 8(sp)
-    .set n, n + 1
-    .endr
+    each sd
     mv a0, sp
     call trap
-    .set n, 1
-    .irp r, ra, t0, t1, t2, s0, s1, a0, a1, a2, a3, a4, a5, a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6
-    ld \r, n * 8(sp)
-    .set n, n + 1
-    .endr
+    each ld
     addi sp, sp, 256
     csrrw sp, mscratch, sp
     mret

@@ -97,10 +97,7 @@ static void map_as(u64 page, u64 entry)
     __asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" : : "r"((u64)(WINDOW + page * 4096) >> 12) : "memory");
 }
 
-static void map(u64 page, u64 frame)
-{
-    map_as(page, PAGE(frame, 0));
-}
+static void map(u64 page, u64 frame) { map_as(page, PAGE(frame, 0)); }
 
 static void paging(void)
 {
@@ -128,7 +125,7 @@ static void self_modifying(void)
         at[1] = 0xf2a00000 | (i * 77) << 5;            /* movk x0, #, lsl 16 */
         at[2] = 0xd65f03c0;
         __asm__ volatile("dc cvau, %0; dsb ish; ic ivau, %0; dsb ish; isb" : : "r"(at) : "memory");
-        hash = mix(hash, ((u64(*)(void))(u64)at)());
+        hash = mix(hash, ((u64 (*)(void))(u64)at)());
     }
     answer("self-modifying", hash);
 }
@@ -175,7 +172,8 @@ static void timers(void)
         u64 hash = 0;                                                                                                  \
         for (size_t i = 0; i + 1 < COUNT(VALUES); i++) {                                                               \
             typedef u64 Half __attribute__((vector_size(16)));                                                         \
-            Half a = {VALUES[i], VALUES[23 - i]}, b = {VALUES[(i * 5) % 24] ^ 0x0123456789abcdef, VALUES[(i * 7) % 24]}, c = a + b; \
+            Half a = {VALUES[i], VALUES[23 - i]},                                                                      \
+                 b = {VALUES[(i * 5) % 24] ^ 0x0123456789abcdef, VALUES[(i * 7) % 24]}, c = a + b;                     \
             __asm__(code : "+w"(a), "+w"(c) : "w"(b));                                                                 \
             hash = mix_bytes(mix_bytes(hash, &a, 16), &c, 16);                                                         \
         }                                                                                                              \
@@ -186,21 +184,31 @@ void instruction_cases(void)
 {
     CRYPTO("aese", "aese %0.16b, %2.16b; aesmc %1.16b, %0.16b")
     CRYPTO("aesd", "aesd %0.16b, %2.16b; aesimc %1.16b, %0.16b")
-    CRYPTO("sha1-instructions", "sha1c %q0, %s1, %2.4s; sha1m %q1, %s0, %2.4s; sha1su0 %0.4s, %1.4s, %2.4s; sha1h %s1, %s0")
-    CRYPTO("sha256-instructions", "sha256h %q0, %q1, %2.4s; sha256h2 %q1, %q0, %2.4s; sha256su0 %0.4s, %2.4s; sha256su1 %1.4s, %0.4s, %2.4s")
+    CRYPTO("sha1-instructions",
+           "sha1c %q0, %s1, %2.4s; sha1m %q1, %s0, %2.4s; sha1su0 %0.4s, %1.4s, %2.4s; sha1h %s1, %s0")
+    CRYPTO("sha256-instructions",
+           "sha256h %q0, %q1, %2.4s; sha256h2 %q1, %q0, %2.4s; sha256su0 %0.4s, %2.4s; sha256su1 %1.4s, %0.4s, %2.4s")
     CRYPTO("pmull", "pmull %0.1q, %1.1d, %2.1d; pmull2 %1.8h, %0.16b, %2.16b")
-    CRYPTO("saturate", "sqadd %0.8h, %0.8h, %2.8h; uqsub %1.16b, %1.16b, %2.16b; sqrdmulh %0.8h, %0.8h, %1.8h; sqxtn %1.8b, %0.8h")
-    CRYPTO("table", "tbl %0.16b, {%1.16b}, %2.16b; zip1 %1.8h, %0.8h, %2.8h; uzp2 %0.4s, %1.4s, %2.4s; ext %1.16b, %0.16b, %2.16b, #5")
+    CRYPTO("saturate",
+           "sqadd %0.8h, %0.8h, %2.8h; uqsub %1.16b, %1.16b, %2.16b; sqrdmulh %0.8h, %0.8h, %1.8h; sqxtn %1.8b, %0.8h")
+    CRYPTO("table", "tbl %0.16b, {%1.16b}, %2.16b; zip1 %1.8h, %0.8h, %2.8h; uzp2 %0.4s, %1.4s, %2.4s; ext %1.16b, "
+                    "%0.16b, %2.16b, #5")
     CRYPTO("lanes", "addv %b0, %1.16b; saddlv %d1, %2.4s; umaxv %h0, %2.8h; cnt %1.16b, %1.16b; rbit %0.16b, %0.16b")
-    CRYPTO("shifts", "sshl %0.4s, %0.4s, %2.4s; srshl %1.8h, %1.8h, %2.8h; sqshlu %0.16b, %0.16b, #3; usra %1.2d, %2.2d, #11; shrn %0.4h, %1.4s, #7")
+    CRYPTO("shifts", "sshl %0.4s, %0.4s, %2.4s; srshl %1.8h, %1.8h, %2.8h; sqshlu %0.16b, %0.16b, #3; usra %1.2d, "
+                     "%2.2d, #11; shrn %0.4h, %1.4s, #7")
     u64 hash = 0;
     for (size_t i = 0; i < COUNT(VALUES); i++)
         for (size_t j = 0; j < COUNT(VALUES); j++) {
             u64 a = VALUES[i], b = VALUES[j], c, d;
-            __asm__ volatile("crc32x %w0, %w2, %3; crc32cb %w0, %w0, %w3; adds %1, %2, %3; adcs %0, %0, %2; sbcs %1, %1, %3; cset x10, vs; cset x11, hi; "
-                             "bfi %0, x10, #5, #9; ubfx x10, %2, #7, #20; eor %1, %1, x10, ror #13; extr %0, %0, x11, #3; rbit x10, %3; csinv %1, %1, x10, lt; "
-                             "ccmp %2, %3, #5, ne; csneg %0, %0, x10, pl; smulh x11, %2, %3; madd %1, x11, %2, %1; cls x10, %3; add %0, %0, x10, lsl #4"
-                             : "=&r"(c), "=&r"(d) : "r"(a), "r"(b) : "x10", "x11", "cc");
+            __asm__ volatile("crc32x %w0, %w2, %3; crc32cb %w0, %w0, %w3; adds %1, %2, %3; adcs %0, %0, %2; sbcs %1, "
+                             "%1, %3; cset x10, vs; cset x11, hi; "
+                             "bfi %0, x10, #5, #9; ubfx x10, %2, #7, #20; eor %1, %1, x10, ror #13; extr %0, %0, x11, "
+                             "#3; rbit x10, %3; csinv %1, %1, x10, lt; "
+                             "ccmp %2, %3, #5, ne; csneg %0, %0, x10, pl; smulh x11, %2, %3; madd %1, x11, %2, %1; cls "
+                             "x10, %3; add %0, %0, x10, lsl #4"
+                             : "=&r"(c), "=&r"(d)
+                             : "r"(a), "r"(b)
+                             : "x10", "x11", "cc");
             hash = mix(mix(hash, c), d);
         }
     answer("integer-instructions", hash);

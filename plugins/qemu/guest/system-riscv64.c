@@ -111,10 +111,7 @@ static void map_as(u64 page, u64 frame, u64 rights)
     __asm__ volatile("sfence.vma %0, zero" : : "r"(WINDOW + page * 4096) : "memory");
 }
 
-static void map(u64 page, u64 frame)
-{
-    map_as(page, frame, VALID | READS | WRITES | ACCESSED | DIRTY);
-}
+static void map(u64 page, u64 frame) { map_as(page, frame, VALID | READS | WRITES | ACCESSED | DIRTY); }
 
 static void paging(void)
 {
@@ -142,7 +139,7 @@ static void self_modifying(void)
         at[1] = 0x00050513 | (i * 37) << 20;   /* addi a0, a0, # */
         at[2] = 0x00008067;
         __asm__ volatile("fence.i" : : : "memory");
-        hash = mix(hash, ((u64(*)(void))(u64)at)());
+        hash = mix(hash, ((u64 (*)(void))(u64)at)());
     }
     answer("self-modifying", hash);
 }
@@ -184,20 +181,32 @@ void instruction_cases(void)
     for (size_t i = 0; i < COUNT(VALUES); i++)
         for (size_t j = 0; j < COUNT(VALUES); j++) {
             u64 a = VALUES[i], b = VALUES[j], c, d, place = b;
-            __asm__("mulhsu %0, %2, %3; div %1, %2, %3; xor %0, %0, %1; rem %1, %2, %3; add %0, %0, %1; divu %1, %3, %2; sub %0, %0, %1; "
-                    "remw %1, %3, %2; add %0, %0, %1; divuw %1, %2, %3; xor %0, %0, %1; sraw %1, %0, %2; addw %1, %1, %3; sltu %1, %1, %0"
-                    : "=&r"(c), "=&r"(d) : "r"(a), "r"(b)); /* also by zero, which is defined here */
+            __asm__("mulhsu %0, %2, %3; div %1, %2, %3; xor %0, %0, %1; rem %1, %2, %3; add %0, %0, %1; divu %1, %3, "
+                    "%2; sub %0, %0, %1; "
+                    "remw %1, %3, %2; add %0, %0, %1; divuw %1, %2, %3; xor %0, %0, %1; sraw %1, %0, %2; addw %1, %1, "
+                    "%3; sltu %1, %1, %0"
+                    : "=&r"(c), "=&r"(d)
+                    : "r"(a), "r"(b)); /* also by zero, which is defined here */
             whole = mix(mix(whole, c), d);
-            __asm__("fmv.d.x ft0, %2; fmv.d.x ft1, %3; fmin.d ft2, ft0, ft1; fmax.d ft3, ft0, ft1; fsgnjx.d ft2, ft2, ft1; fclass.d %1, ft0; "
-                    "fcvt.l.d %0, ft0, rtz; xor %0, %0, %1; fcvt.wu.d %1, ft1, rup; add %0, %0, %1; fcvt.lu.d %1, ft3, rdn; add %0, %0, %1; "
-                    "fcvt.d.l ft4, %2, rmm; fmv.x.d %1, ft4; fmv.x.d t0, ft2; xor %1, %1, t0; fnmadd.d ft5, ft4, ft1, ft3; fmv.x.d t0, ft5; add %1, %1, t0; "
+            __asm__("fmv.d.x ft0, %2; fmv.d.x ft1, %3; fmin.d ft2, ft0, ft1; fmax.d ft3, ft0, ft1; fsgnjx.d ft2, ft2, "
+                    "ft1; fclass.d %1, ft0; "
+                    "fcvt.l.d %0, ft0, rtz; xor %0, %0, %1; fcvt.wu.d %1, ft1, rup; add %0, %0, %1; fcvt.lu.d %1, ft3, "
+                    "rdn; add %0, %0, %1; "
+                    "fcvt.d.l ft4, %2, rmm; fmv.x.d %1, ft4; fmv.x.d t0, ft2; xor %1, %1, t0; fnmadd.d ft5, ft4, ft1, "
+                    "ft3; fmv.x.d t0, ft5; add %1, %1, t0; "
                     "csrrw t0, fflags, zero; add %0, %0, t0"
-                    : "=&r"(c), "=&r"(d) : "r"(a), "r"(b) : "t0", "ft0", "ft1", "ft2", "ft3", "ft4", "ft5");
+                    : "=&r"(c), "=&r"(d)
+                    : "r"(a), "r"(b)
+                    : "t0", "ft0", "ft1", "ft2", "ft3", "ft4", "ft5");
             floats = mix(mix(floats, c), d);
-            __asm__ volatile("amomin.d %0, %3, (%2); amomaxu.d t0, %0, (%2); add %0, %0, t0; amoand.w t0, %3, (%2); add %0, %0, t0; amoswap.w t0, %0, (%2); "
-                             "xor %0, %0, t0; amomaxu.w t0, %3, (%2); add %0, %0, t0; lr.d t0, (%2); add t0, t0, %3; sc.d t1, t0, (%2); add %0, %0, t1; "
+            __asm__ volatile("amomin.d %0, %3, (%2); amomaxu.d t0, %0, (%2); add %0, %0, t0; amoand.w t0, %3, (%2); "
+                             "add %0, %0, t0; amoswap.w t0, %0, (%2); "
+                             "xor %0, %0, t0; amomaxu.w t0, %3, (%2); add %0, %0, t0; lr.d t0, (%2); add t0, t0, %3; "
+                             "sc.d t1, t0, (%2); add %0, %0, t1; "
                              "sc.d t1, t0, (%2); add %0, %0, t1; ld %1, (%2)"
-                             : "=&r"(c), "=&r"(d) : "r"(&place), "r"(a) : "t0", "t1", "memory");
+                             : "=&r"(c), "=&r"(d)
+                             : "r"(&place), "r"(a)
+                             : "t0", "t1", "memory");
             atomic = mix(mix(atomic, c), d);
         }
     answer("integer-instructions", whole);

@@ -42,10 +42,7 @@ void put_char(char c)
     out8(0x3f8, (u8)c);
 }
 
-static u32 pci_address(u32 device, u32 function, u32 at)
-{
-    return 0x80000000 | device << 11 | function << 8 | at;
-}
+static u32 pci_address(u32 device, u32 function, u32 at) { return 0x80000000 | device << 11 | function << 8 | at; }
 
 /* The PIIX4's power management: soft off. */
 void power_off(void)
@@ -179,8 +176,11 @@ static void exceptions(void)
     answer("trap-gate", TRAPS("int $0x60", "m"(zero)));
     steps = 0;
     resume = 0;
-    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; addl $1, %%ecx; rep; nop; pushfq; andq $~0x100, (%%rsp); popfq; nop"
-                     : : : "rcx", "memory", "cc");
+    __asm__ volatile(
+        "pushfq; orq $0x100, (%%rsp); popfq; nop; addl $1, %%ecx; rep; nop; pushfq; andq $~0x100, (%%rsp); popfq; nop"
+        :
+        :
+        : "rcx", "memory", "cc");
     answer("single-step", steps);
     TRAPS("leaq %1, %%rcx; movq %%rcx, %%dr0; movq $0xd0002, %%rcx; movq %%rcx, %%dr7; movl $7, %1; nop", "m"(zero));
     answer("watchpoint", caught);
@@ -227,7 +227,9 @@ static void paging(void)
     answer("fault-across", TRAPS("movl $1, 0x1ffe(%1)", "r"(WINDOW)));
     frames[1][0] = 0xc3;
     answer("fault-execute", TRAPS("leaq 0x1000(%1), %%rcx; call *%%rcx", "r"(WINDOW)));
-    answer("fault-string", TRAPS("cld; leaq 0x1ff0(%1), %%rdi; movl $100, %%ecx; movb $5, %%al; rep stosb; nop", "r"(WINDOW)) + frames[1][4095]);
+    answer("fault-string",
+           TRAPS("cld; leaq 0x1ff0(%1), %%rdi; movl $100, %%ecx; movb $5, %%al; rep stosb; nop", "r"(WINDOW)) +
+               frames[1][4095]);
 }
 
 /* Code that was just written is what runs. */
@@ -242,7 +244,7 @@ static void self_modifying(void)
         __builtin_memcpy(at + 1, &value, 4);
         at[5] = i % 2 ? 0x40 : 0x90; /* a REX prefix or a nop */
         at[6] = 0xc3;
-        hash = mix(hash, ((u32(*)(void))(u64)at)());
+        hash = mix(hash, ((u32 (*)(void))(u64)at)());
     }
     answer("self-modifying", hash);
 }
@@ -273,7 +275,8 @@ static void user_mode(void)
     __builtin_memcpy(frames[4], program, sizeof program);
     enter_user((u64)WINDOW + 4 * 4096, (u64)WINDOW + 6 * 4096);
     answer("system-calls", call_sum * 10000 + call_count);
-    static const u8 forbidden[][4] = {{0xf4}, {0xfa}, {0x0f, 0x20, 0xd8}, {0xe4, 0x60}, {0x0f, 0x32}, {0x0f, 0x01, 0x38}, {0x8a, 0x04, 0x25}};
+    static const u8 forbidden[][4] = {
+        {0xf4}, {0xfa}, {0x0f, 0x20, 0xd8}, {0xe4, 0x60}, {0x0f, 0x32}, {0x0f, 0x01, 0x38}, {0x8a, 0x04, 0x25}};
     u64 hash = 0;
     for (size_t i = 0; i < COUNT(forbidden); i++) {
         u8 *code = frames[4];
@@ -307,7 +310,8 @@ static void wait_for(u64 count)
 
 static void timers(void)
 {
-    static const u8 init[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 0x20}, {0xa1, 0x28}, {0x21, 4}, {0xa1, 2}, {0x21, 1}, {0xa1, 1}};
+    static const u8 init[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 0x20}, {0xa1, 0x28},
+                                 {0x21, 4},    {0xa1, 2},    {0x21, 1},    {0xa1, 1}};
     volatile u32 *apic = (volatile u32 *)0xfee00000;
     apic[0xf0 / 4] = 0x1ff;
     apic[0x350 / 4] = 0x700; /* the two 8259 are the first pin's */

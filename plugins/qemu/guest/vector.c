@@ -21,7 +21,7 @@
             __asm__ volatile("" : "+m"(a), "+m"(b));                                                                   \
             sum = mixed_##lane##wide(sum, a.u + b.u);                                                                  \
             sum = mixed_##lane##wide(sum, a.u - b.u);                                                                  \
-            product = mixed_##lane##wide(product, a.u *b.u);                                                           \
+            product = mixed_##lane##wide(product, a.u * b.u);                                                          \
             c.s = (a.s > b.s) - (a.s == b.s) * 2;                                                                      \
             compared = mixed_##lane##wide(compared, c.u);                                                              \
             shifted = mixed_##lane##wide(shifted, a.u << 3 ^ a.u >> 2);                                                \
