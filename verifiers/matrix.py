@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -151,14 +151,17 @@ def run_matrix(
 ) -> MatrixResult:
     """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already.
 
-    ``pace`` gives another order than theirs to begin in, and leaves out what would not end in time.
+    ``pace`` gives another order than theirs to begin in, and leaves out what would not end in time; what the history
+    answers comes first, and is never left out.
     """
     started, clock = now(), time.monotonic()
     finished = {(result.cell, result.fingerprint): result for result in done}
     engine.manager.matrix_started([cell.id for cell in cells])
 
+    answered = {cell.id for cell in cells if isinstance(cell, Settled) or known_result(cell, engine)} if pace else set()
+
     def run(cell: Plan | Settled) -> CellResult | None:
-        if engine.stop.is_set():
+        if engine.stop.is_set() and cell.id not in answered:
             return None
         # a compiler or a plugin that was changed meanwhile makes it another cell
         if known := finished.get((cell.id, "" if isinstance(cell, Settled) else cell.fingerprint)):
@@ -166,7 +169,7 @@ def run_matrix(
             return known
         if isinstance(cell, Settled):
             return _settled(cell.id, cell.verdict, "", engine)
-        if pace and pace.too_late(cell.id) and not known_result(cell, engine):
+        if pace and pace.too_late(cell.id) and cell.id not in answered:
             return None
         try:
             return run_cell(cell, engine)
@@ -177,7 +180,7 @@ def run_matrix(
             return _settled(cell.id, verdict, cell.fingerprint, engine)
 
     with ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="cell") as pool:
-        futures = {number: pool.submit(run, cells[number]) for number in _spread(cells, pace)}
+        futures = {number: pool.submit(run, cells[number]) for number in _spread(cells, answered, pace)}
         results = [futures[number].result() for number in range(len(cells))]
     cells_done = tuple(result for result in results if result)
     matrix = MatrixResult(run=engine.run, started=started, seconds=time.monotonic() - clock, cells=cells_done)
@@ -185,14 +188,14 @@ def run_matrix(
     return matrix
 
 
-def _spread(cells: Sequence[Plan | Settled], pace: Pace | None) -> list[int]:
-    """The order to begin in: cells that would wait for one another's baseline far apart."""
+def _spread(cells: Sequence[Plan | Settled], answered: Collection[CellId], pace: Pace | None) -> list[int]:
+    """The order to begin in: cells that would wait for one another's baseline far apart, those ``answered`` first."""
     seen: dict[str, int] = {}
     order = []
     for number, cell in sorted(enumerate(cells), key=lambda each: pace.key(each[1].id) if pace else ()):
         key = "" if isinstance(cell, Settled) else cell.baseline_fingerprint
         seen[key] = seen.get(key, -1) + 1
-        order.append((seen[key] if key else 0, number))
+        order.append(((cell.id not in answered, seen[key] if key else 0), number))
     return [number for _, number in sorted(order, key=lambda each: each[0])]
 
 

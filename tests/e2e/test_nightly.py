@@ -200,6 +200,9 @@ class TestNights:
         assert "3 cells = 3 not run" in index
         assert "3 cells not run: its time was over" in index
         assert "was pass" in index and "Never run yet" in index
+        assert night(verify).returncode == 3
+        index = (verify.folder / "state" / "reports" / "nightly" / "index.html").read_text()
+        assert "3 cells = 1 pass + 2 not run" in index  # what the history answers takes no time
         described(verify, None, '"clang", "tcc"', 'least_free = "900 TiB"')
         assert night(verify, "--fresh").returncode == 3
         index = (verify.folder / "state" / "reports" / "nightly" / "index.html").read_text()
