@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from verifiers.results import COMPLETED, CellResult, MatrixResult, Reason, Step, VerdictKind
-from verifiers.store import read_cases
+from tests.e2e.real import cell_of, compiler, passed
+from verifiers.results import CellResult, Reason, Step, VerdictKind
 
 pytestmark = pytest.mark.slow
 
@@ -24,20 +21,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(state: Path, *arguments: str, arch: str = "x86_64") -> tuple[CellResult, int]:
-    """The one cell's result and the exit code of the real command."""
-    words = ("--project", "ffmpeg", "--depth", "smoke", "--arch", arch, "--json", "--state", str(state))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "verifiers", *words, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=7200)
-    assert done.stdout, done.stderr
-    (cell,) = MatrixResult.model_validate_json(done.stdout).cells
-    return cell, done.returncode
-
-
-def passed(cell: CellResult, state: Path, suite: str) -> set[str]:
-    """The candidate's passed cases of a suite, without the suite's name."""
-    names = read_cases(state / cell.folder / "cases.json.gz").passed
-    return {name.removeprefix(suite) for name in names if name.startswith(suite) and not name.endswith(COMPLETED)}
+    """The one cell of FFmpeg."""
+    return cell_of(state, "--project", "ffmpeg", "--depth", "smoke", "--arch", arch, *arguments)
 
 
 class TestCompilers:
@@ -61,7 +46,7 @@ class TestCompilers:
 class TestSaboteur:
     """One filter rounds otherwise."""
 
-    SCRIPT = """#!/bin/sh
+    SCRIPT = """
 for word; do case $word in */libavfilter/vf_unsharp.c) source=$word;; esac; done
 [ "$source" ] || exec gcc "$@"
 sed 's/halfscale = 1 << (fp->scalebits - 1)/halfscale = 1 << (fp->scalebits - 2)/' "$source" > sabotaged.c
@@ -74,12 +59,7 @@ exec gcc "$@" -I"${source%/*}"
 
     def test_exactly_its_tests_fail(self, state: Path, tmp_path: Path) -> None:
         """The one that uses it, in two runs, and none of the others."""
-        for path in (tmp_path, *tmp_path.parents[:2]):
-            path.chmod(path.stat().st_mode | 0o011)
-        cc = tmp_path / "mycc"
-        cc.write_text(self.SCRIPT)
-        cc.chmod(0o755)
-        cell, code = run(state, "--cc", str(cc))
+        cell, code = run(state, "--cc", compiler(tmp_path, self.SCRIPT))
         verdict = cell.verdict
         assert (verdict.kind, verdict.step, verdict.reason, code) == (
             VerdictKind.FAIL,
