@@ -1,4 +1,4 @@
-"""Whether what failed is that two compilers' objects do not go into one link, which says nothing of either."""
+"""Whether what failed is that two compilers do not go together in one build, which says nothing of either."""
 
 from __future__ import annotations
 
@@ -23,15 +23,23 @@ _SIGNS: Final = (
 
 
 def cannot_be_mixed(verdict: Verdict) -> Verdict | None:
-    """The skip that a mixed cell's failed link comes to where it names such a difference, else None.
+    """The skip that a mixed cell's failed build comes to where it names such a difference, else None.
 
-    Without a mix the same line is the candidate's failure: it made all that is linked.
+    Without a mix the same line is the candidate's failure: it made all that is linked, and its own answers configured
+    the build.
     """
-    if verdict.kind is not VerdictKind.FAIL or verdict.step is not Step.BUILD or verdict.reason not in _LINK:
+    if verdict.kind is not VerdictKind.FAIL or verdict.step is not Step.BUILD:
+        return None
+    if verdict.reason is Reason.BAD_FLAG:
+        return _skip(f"the oracle configured the build, with an option that the candidate lacks: {verdict.message}")
+    if verdict.reason not in _LINK:
         return None
     for line in (verdict.message, *(fault.message for fault in verdict.faults)):
         for sign, what in _SIGNS:
             if re.search(sign, line):
-                message = f"the two compilers' objects cannot be mixed, they differ in {what}: {line}"
-                return Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, step=Step.BUILD, message=message)
+                return _skip(f"the two compilers' objects cannot be mixed, they differ in {what}: {line}")
     return None
+
+
+def _skip(message: str) -> Verdict:
+    return Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, step=Step.BUILD, message=message)
