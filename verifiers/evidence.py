@@ -15,8 +15,10 @@ _ERROR = re.compile(
     rb"(?i)(?:^|[\s:])(?:fatal )?error[: ]|undefined reference|cannot find|not found|No such file|No rule to make"
     rb"|unknown (?:C )?compiler"  # as the scripts/cc-version.sh of Linux says
 )
-# The last words of autoconf's scripts, of meson and of QEMU's configure …
-_GIVES_UP = re.compile(rb"^(?:configure: error|(?:\S+meson\.build:\d+:\d+: )?ERROR): ", re.MULTILINE)
+# The last words of autoconf's scripts, of meson and of QEMU's configure (but for what it says of meson) …
+_GIVES_UP = re.compile(
+    rb"^(?:configure: error|(?:\S+meson\.build:\d+:\d+: )?ERROR): (?!meson setup failed)", re.MULTILINE
+)
 # … which say nothing where all they know is that the compiler's first program came to nothing.
 _FIRST_PROGRAM = re.compile(
     rb"cannot create executables|cannot run C compiled|no acceptable C compiler|cannot compute|does not work"

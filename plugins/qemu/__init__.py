@@ -73,14 +73,17 @@ class Qemu(Recipe):
     def configure(self, work: Workspace) -> None:
         """Its ``configure`` is no autoconf's; it starts meson."""
         extra = [argument for each in work.accommodations for argument in each.configure]
-        work.run(f"{work.src}/configure", *self.arguments(work), *extra, env={"PKG_CONFIG": "pkg-config"})
+        work.write("conftest.c", "int main(void) { return 0; }\n")
+        fixed = work.run(work.cc, "-no-pie", "-o", "conftest", "conftest.c", check=False).exit == 0
+        arguments = self.arguments(work, ("-no-pie",) if fixed else ())
+        work.run(f"{work.src}/configure", *arguments, *extra, env={"PKG_CONFIG": "pkg-config"})
 
-    def arguments(self, work: Workspace) -> Sequence[str]:
+    def arguments(self, work: Workspace, link: Sequence[str] = ()) -> Sequence[str]:
         """What ``configure`` is given.
 
         With a C++ compiler it links by that, which would hide a linker of the candidate's that does not work; it would
-        use others for its firmware and for tests that are not run. There are no such programs. Debian's gcc makes
-        position-independent programs unless it is told otherwise at the link, too.
+        use others for its firmware and for tests that are not run. There are no such programs. What makes
+        position-independent programs by default, as Debian's gcc, has to be told otherwise at the ``link``, too.
         """
         flags = work.tools
         return (
@@ -92,7 +95,7 @@ class Qemu(Recipe):
             *("--disable-werror", "--disable-docs", "--disable-guest-agent", "--disable-install-blobs"),
             *(("--without-default-devices", "--enable-trace-backends=nop") if work.depth is Depth.SMOKE else ()),
             "--disable-debug-info",
-            *("--disable-pie", f"--extra-ldflags={' '.join(['-no-pie', flags.get('LDFLAGS', '')]).strip()}"),
+            *("--disable-pie", f"--extra-ldflags={' '.join([*link, flags.get('LDFLAGS', '')]).strip()}"),
             *((f"--extra-cflags={flags['CPPFLAGS']}",) if "CPPFLAGS" in flags else ()),
         )
 

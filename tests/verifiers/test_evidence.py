@@ -58,7 +58,7 @@ class TestExplain:
         [
             ("configure: error: it needs SSE2\n", Reason.CONFIGURE_FAILED, "configure: error: it needs SSE2"),
             (
-                "../meson.build:1:0: ERROR: Unknown compiler(s): [['cc']]\n",
+                "../meson.build:1:0: ERROR: Unknown compiler(s): [['cc']]\n\nERROR: meson setup failed\n",
                 Reason.CONFIGURE_FAILED,
                 "../meson.build:1:0: ERROR: Unknown compiler(s): [['cc']]",
             ),
