@@ -11,7 +11,7 @@ from verifiers.results import CellResult, Reason, Step, VerdictKind
 
 pytestmark = pytest.mark.slow
 
-FATE = 187  # tests of the depth smoke, 5.1.9
+FATE = 186  # tests of the depth smoke, 5.1.9
 
 
 @pytest.fixture(scope="module")
