@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from verifiers.cli.options import ConfigFile, Json, PluginFiles
 
 
@@ -40,16 +42,23 @@ def listing(config: ConfigFile = None, plugin: PluginFiles = None, json: Json = 
         }
         print(encoder.dumps(table, indent=1))
         return 0
-    print("projects")
-    for name, recipe in known.items():
-        versions = ", ".join(source.version for source in recipe.sources)
-        print(f"  {name:12} {versions:20} {', '.join(recipe.arches)}  {recipe.summary}")
-    print("architectures")
-    for name, arch in arches().items():
-        print(f"  {name:12} {arch.triple}")
-    print("compilers (--cc NAME, or a path)")
-    for name, path in found.items():
-        print(f"  {name:12} {path or 'not installed: ' + families()[name].install_line}")
-    for name in entries:
-        print(f"  {name:12} verify.toml")
+    _table(
+        "projects",
+        [
+            (name, ", ".join(source.version for source in recipe.sources), ", ".join(recipe.arches), recipe.summary)
+            for name, recipe in known.items()
+        ],
+    )
+    _table("architectures", [(name, arch.triple) for name, arch in arches().items()])
+    installed = [(name, path or f"not installed: {families()[name].install_line}") for name, path in found.items()]
+    _table("compilers (--cc NAME, or a path)", [*installed, *((name, "verify.toml") for name in entries)])
     return 0
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows below a title, their columns as wide as need be."""
+    print(title)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
+        print(f"  {'  '.join(cells)}".rstrip())
