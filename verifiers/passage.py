@@ -157,6 +157,8 @@ class Passage:
         if self._cut:
             steps += self._cut.steps
             self.work.commands += self._cut.commands
+            self.work.written |= self._cut.written
+            self.work.unpacked = self._cut.unpacked
             configuration = self._configuration() if steps[-1].step is Step.BUILD else {}
         for step in list(Step)[len(steps) :]:
             self._engine.manager.step_started(self._plan.id, self._info, self._role, step)
@@ -237,8 +239,16 @@ class Passage:
         def note(seconds: float) -> None:
             if step in (Step.BUILD, Step.TEST) and self._key:
                 ran = tuple(each for each in work.commands if each.step is not step)
-                now = time.time()
-                cut = Cut(key=self._key, steps=tuple(before), commands=ran, began=began, seconds=seconds, last=now)
+                cut = Cut(
+                    key=self._key,
+                    steps=tuple(before),
+                    commands=ran,
+                    written=dict(work.written),
+                    unpacked=work.unpacked,
+                    began=began,
+                    seconds=seconds,
+                    last=time.time(),
+                )
                 write(self._folder, cut)
 
         note(earlier)

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from verifiers.files import atomic_write
-from verifiers.results import Frozen, StepResult
+from verifiers.results import Frozen, Source, StepResult
 from verifiers.state import CUT, State, WorkFolder
 from verifiers.workspace import Command
 
@@ -25,6 +25,8 @@ class Cut(Frozen):
     key: str  # which passage: see ``Plan``
     steps: tuple[StepResult, ...]  # those that are done
     commands: tuple[Command, ...]  # and what they ran
+    written: dict[str, str]  # files that the plugin wrote itself
+    unpacked: Source | None  # what lies at ``src``
     began: float  # UNIX time at which the step began
     seconds: float  # wall time of the step so far, over all attempts
     last: float  # UNIX time of this note

@@ -34,7 +34,8 @@ class WorkFolder:
     lock: IO[bytes]
 
     def keep(self) -> None:
-        """Leave it for the user to look at."""
+        """Leave it for the user to look at; no run goes on in it."""
+        (self.path / CUT).unlink(missing_ok=True)
         (self.path / _KEEP).touch()
         self.lock.close()
 

@@ -16,6 +16,15 @@ from tests.e2e.conftest import Verify
 from tests.e2e.test_bad_input import wait_for
 from verifiers.resume import Cut, read
 
+# A recipe that goes on, and writes a file of its own before it builds.
+WRITES = """
+def configure(self, work):
+    work.write("ours.txt", "ours")
+    Autotools.configure(self, work)
+
+Tally.resumes = True
+Tally.configure = configure
+"""
 LONGER_AGO = 60.0  # seconds: no file of then can be half-written
 
 
@@ -34,7 +43,7 @@ def cut_short(verify: Verify, how: signal.Signals) -> tuple[Path, Cut]:
     verify.changes = {
         "Makefile.in": makefile.replace("\t$(CC) -o tally $(OBJECTS)", "\tsleep 4\n\t$(CC) -o tally $(OBJECTS)")
     }
-    verify.body = "Tally.resumes = True\n"
+    verify.body = WRITES
     process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
     wait_for(verify.folder / "state" / "logs", "*/*/candidate-build.log")
     wait_for(verify.folder / "state" / "work", "*/cell/build/tally")  # the stub: the link waits
@@ -64,7 +73,7 @@ def test_what_was_compiled_is_not_compiled_again(verify: Verify, how: signal.Sig
     assert times["scale.c"] == 2
     assert [path for path in (verify.folder / "state" / "work").iterdir() if path.is_dir()] == []
     script = (log.parent / "reproduce.sh").read_text()
-    assert "configure" in script  # what was done before the cut is in it too
+    assert "configure" in script and "ours.txt" in script  # what was done before the cut is in it too
     assert cut.seconds >= 0
 
 
@@ -85,3 +94,16 @@ def test_a_changed_recipe_begins_anew(verify: Verify) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     logs = sorted((verify.folder / "state" / "logs").glob("*/*/candidate-units.jsonl"))
     assert set(compiled(logs[-1]).values()) == {1}
+
+
+def test_a_red_build_is_not_gone_on_with(verify: Verify) -> None:
+    """Its folder is kept to be looked at; the next run begins in a fresh one, and compiles everything."""
+    verify.body = "Tally.resumes = True\n"
+    cc = verify.compiler('case "$*" in *" words.o"*) echo "error: no" >&2; exit 1;; esac\nexec gcc "$@"')
+    asked = ("--project", "tally", "--plugin", str(verify.plugin()), "--cc", cc, "--fresh")
+    for _ in range(2):
+        assert verify.run(*asked).returncode == 1
+    logs = sorted((verify.folder / "state" / "logs").glob("*/*/candidate-units.jsonl"))
+    first, second = (compiled(log) for log in logs)
+    assert first == second
+    assert set(first.values()) == {1}

@@ -8,7 +8,16 @@ from pathlib import Path
 from verifiers.resume import Cut, clear_torn, find, read, write
 from verifiers.state import State
 
-CUT = Cut(key="k", steps=(), commands=(), began=1000.0, seconds=100.0, last=1100.0)
+CUT = Cut(
+    key="k",
+    steps=(),
+    commands=(),
+    written={"a.config": "A=y\n"},
+    unpacked=None,
+    began=1000.0,
+    seconds=100.0,
+    last=1100.0,
+)
 
 
 def file(path: Path, mtime: float) -> Path:
@@ -52,6 +61,16 @@ def test_find(tmp_path: Path) -> None:
     assert found and found.path == folder.path
     assert read(found.path) == CUT
     assert find(state, "unknown") is None
+
+
+def test_a_kept_folder_is_not_gone_on_with(tmp_path: Path) -> None:
+    """What is left for the user to look at is no beginning of another run's."""
+    state = State(tmp_path)
+    folder = state.new_work()
+    write(folder.path, CUT)
+    folder.keep()
+    assert find(state, "k") is None
+    assert folder.path.exists()
 
 
 def test_a_new_run_clears_it_away(tmp_path: Path) -> None:
