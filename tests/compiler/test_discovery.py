@@ -169,25 +169,28 @@ class TestBadBehaviour:
 
     def test_one_that_hangs(self, place: Path) -> None:
         """Also where it ignores SIGTERM and has children; the second time does not wait again."""
-        mine = script(place / "hang", "trap '' TERM INT\nsleep 1000 & while :; do sleep 1000; done")
-        started = time.monotonic()
+        starts = place / "starts"
+        starts.touch(0o666)
+        starts.chmod(0o666)  # it does not run as the user who asks
+        mine = script(place / "hang", f"echo >> {starts}; trap '' TERM INT\nsleep 1000 & while :; do sleep 1000; done")
         compiler = found(mine, place / "cache")
-        assert time.monotonic() - started < 15
+        asked = starts.stat().st_size
+        assert asked
         assert (compiler.name, compiler.version, compiler.family) == ("hang", "", "generic")
         assert compiler.command("x86_64") == (str(mine),)
         assert any("did not answer" in note for note in compiler.notes)
-        started = time.monotonic()
         assert found(mine, place / "cache") == compiler
-        assert time.monotonic() - started < 1
+        assert starts.stat().st_size == asked
 
     @pytest.mark.parametrize(
-        "body", ["kill -SEGV $$", "exit 0", "exit 3", "yes 'blah 1.2.3'", "head -c 3000000 /dev/urandom", "sleep 100 &"]
+        "body",
+        ["kill -SEGV $$", "exit 0", "exit 3", "yes 'blah 1.2.3'", "head -c 3000000 /dev/urandom", "sleep 999 &"],
     )
     def test_one_that_crashes_or_babbles_or_is_mute(self, place: Path, body: str) -> None:
-        """The name is the file's, and it costs little time."""
+        """The name is the file's, and nothing is waited for."""
         started = time.monotonic()
         compiler = found(script(place / "mycc", body))
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 300
         assert (compiler.name, compiler.family) == ("mycc", "generic")
         assert len(compiler.fingerprint) == 64
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -98,10 +97,8 @@ class TestLog:
         torn.write_bytes(line + line[:100] + line + b'{"v":1,"id":"1-1"}\n' + b"\xff\n" + line[:-20])
         assert [call.unit for call in read_log(torn)] == ["a.c", "a.c"]
 
-    def test_is_fast(self, tmp_path: Path) -> None:
-        """10,000 lines a second, as a kernel's log has many (CPU time, with a margin)."""
+    def test_a_long_one(self, tmp_path: Path) -> None:
+        """As a kernel's log has lines. What they cost: benchmarks/parsing.py."""
         log = tmp_path / "many"
         log.write_bytes(self.line(tmp_path) * 10_000)
-        before = time.process_time()
         assert sum(1 for _ in read_log(log)) == 10_000
-        assert time.process_time() - before < 1

@@ -65,16 +65,19 @@ class TestTimeLimit:
         done = rig.run("-c", "src/a.c")
         assert done.returncode == 124
         assert b"ccverify: the compiler took over 1 s on src/a.c; killed\n" in done.stderr
-        assert 2.5 < time.monotonic() - before < 8
+        assert time.monotonic() - before > 2.5
         assert rig.call().timeout and not alive(int((rig.work / "pid").read_text()))
         assert reasons(rig) == [Reason.COMPILER_TIMEOUT]
 
     def test_hang_that_obeys(self, rig: Rig) -> None:
-        """It need not wait for the two seconds."""
-        rig.configure(candidate=("/bin/sleep", "60"), limits=DriverLimits(seconds=0.3))
-        before = time.monotonic()
+        """It is asked first, and can clean up."""
+        obeyed = rig.work / "obeyed"
+        rig.configure(
+            candidate=rig.saboteur(f"trap 'kill $!; touch {obeyed}; exit' TERM; sleep 1000 & wait"),
+            limits=DriverLimits(seconds=0.3),
+        )
         assert rig.run().returncode == 124
-        assert time.monotonic() - before < 1.5
+        assert obeyed.exists()
 
     @pytest.mark.skipif(not shutil.which("setsid"), reason="needs setsid")
     def test_child_that_left_the_group(self, rig: Rig) -> None:
@@ -92,10 +95,10 @@ class TestTimeLimit:
 
     def test_pipe_held_by_a_process_left_behind(self, rig: Rig) -> None:
         """The call ends when the compiler does."""
-        rig.configure(candidate=rig.saboteur("sleep 20 & echo $! > pid; echo done >&2; exit 0"))
+        rig.configure(candidate=rig.saboteur("sleep 1000 & echo $! > pid; echo done >&2; exit 0"))
         before = time.monotonic()
         done = subprocess.run([rig.cc, "-c", "a.c"], cwd=rig.work, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 300
         assert done.stderr == b"done\n"
         end([int((rig.work / "pid").read_text())])
 

@@ -303,9 +303,7 @@ class TestCaching:
     def test_second_time_asks_nobody(self, make: Make, server: Server) -> None:
         first = make("libthing-dev")
         server.asked.clear()
-        start = time.perf_counter()
         assert make("libthing-dev") == first
-        assert time.perf_counter() - start < 0.25
         assert make("libthing-dev", "libc6-dev", offline=True) == first  # libc is always of it
         assert server.asked == []
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.verifiers.testformats.recorded import cases, lines, outcomes
 from verifiers.results import CaseOutcome
 from verifiers.testformats import tcl
@@ -106,12 +104,10 @@ class TestEnds:
         assert outcomes(tcl.parse, output)["summary"] is CaseOutcome.FAIL
 
 
-class TestSpeed:
+class TestSize:
     def test_a_quarter_of_a_million_lines(self) -> None:
-        """254,024 cases take well under two seconds of CPU, also on a slow machine."""
+        """As a whole release test prints: 254,024 cases. What they cost: benchmarks/parsing.py."""
         output = [b"name-%d.1... Ok\n" % number for number in range(254_023)]
         output.append(b"0 errors out of 254024 tests on host Linux 64-bit little-endian\n")
-        began = time.process_time()
         count = sum(1 for case in tcl.parse(output) if case.outcome is CaseOutcome.PASS)
         assert count == 254_024
-        assert time.process_time() - began < 2.0
