@@ -77,6 +77,8 @@ class Instrument:
     wrapper: tuple[str, ...] = ()  # what starts the target's programs where the kernel does not
 
     def __post_init__(self) -> None:
+        if self.objects:
+            self.objects.prepare(self.sandbox)
         install(self.tree, self.driver, _fallbacks(self.plan.arch.triple), self._other_oracles)
         for folder in ("log", "real/usr"):
             (self.tree / folder).mkdir(parents=True, exist_ok=True)
@@ -116,7 +118,7 @@ class Instrument:
             Mount(Path("/usr"), f"{TREE}/real/usr"),
         ]
         if self.objects:
-            mounts.append(self.objects.mount(self.sandbox))
+            mounts.append(self.objects.mount)
         if sysroot := self.plan.sysroot:
             mounts.append(Mount(sysroot.root, sysroot_place(sysroot, self.sandbox.name)))
         if samples := self.plan.recipe.samples:

@@ -80,7 +80,8 @@ def choose(
         version = source.version
         digest = recipe_digest(manager.files(recipe))
         for arch in choice.arches:
-            machine = versions((*recipe.packages_on(arch, choice.depth), "libc6-dev", "binutils", "make"))
+            emulator = arch.emulator_packages if arch.needs_emulator else ()
+            machine = versions((*recipe.packages_on(arch, choice.depth), *emulator, "libc6-dev", "binutils", "make"))
             wanted = () if arch.native else recipe.target_packages(arch, choice.depth)
             for name, why in choice.lost.items():
                 verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.NO_COMPILER, message=why)

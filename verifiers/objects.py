@@ -37,9 +37,13 @@ class Objects:
         settings = (f"CCACHE_DIR={inside}", f"CCACHE_MAXSIZE={max(1, self.size >> 20)}Mi")
         return ("/usr/bin/env", *settings, PACKAGE, *compiler)
 
-    def mount(self, sandbox: Sandbox) -> Mount:
-        """The folder, made and handed to the user inside."""
+    def prepare(self, sandbox: Sandbox) -> None:
+        """Make the folder, and hand it to the user that builds."""
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
             sandbox.adopt(self.folder)
+
+    @property
+    def mount(self) -> Mount:
+        """Where an isolated build finds it."""
         return Mount(self.folder, _INSIDE, writable=True)

@@ -25,18 +25,24 @@ _DECIDING = (
     "emulation.py",
     "evidence.py",
     "guard.c",
+    "guard.py",
     "instrument.py",
+    "jobserver.py",
     "ldcache.py",
+    "limits.py",
+    "mixing.py",
+    "objects.py",
     "passage.py",
     "process.py",
     "recipes",
+    "resume.py",
     "sampling.py",
     "sandbox.py",
     "sysroot.py",
     "testformats",
     "workspace.py",
 )
-"""The framework's own files that can change a verdict; the command line and the reports cannot."""
+"""The framework's own files, besides the package ``compiler``, that can change a verdict; reports cannot."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,7 @@ class Plan:
 def recipe_digest(files: Iterable[Path]) -> str:
     """Digest of a plugin's files together with the parts of this framework that can change a verdict."""
     root = Path(verifiers.__file__).parent
-    driver = Path(compiler_package.__file__).parent / "driver"
-    deciding = [driver, *(root / name for name in _DECIDING)]
+    deciding = [Path(compiler_package.__file__).parent, *(root / name for name in _DECIDING)]
     ours = sorted(path for each in deciding for path in _files(each))
     whole = hashlib.sha256()
     for path in (*files, *ours):
@@ -125,7 +130,7 @@ def recipe_digest(files: Iterable[Path]) -> str:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return [each for each in path.rglob("*") if each.suffix in (".py", ".c", ".h")]
+        return [each for each in path.rglob("*") if each.suffix in (".py", ".c", ".h", ".toml")]
     return [path]
 
 

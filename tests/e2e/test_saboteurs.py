@@ -248,6 +248,15 @@ class TestSaboteurs:
         assert hits == 5  # a question of configure, and all units but scale.c and main.c, which was the candidate's
         assert int(counts["cache_miss"]) == 7
 
+    def test_without_a_sandbox(self, verify: Verify) -> None:
+        """The folder that keeps the oracle's objects is made and handed over there too."""
+        patterns = verify.folder / "units"
+        patterns.write_text("src/main.c\n")
+        cell, code = verify.cell("--cc", "clang", "--mix-files", str(patterns), "--sandbox", "none")
+        assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
+        assert cell.candidate is not None
+        assert cell.candidate.provenance.mixed == ("src/main.c",)
+
 
 SUITES = """
             def suites(self, work):
