@@ -21,7 +21,10 @@ from verifiers.sysroot import Sysroot
 _DECIDING = (
     "calibrate.py",
     "cell.py",
+    "cgroup.py",
     "compare.py",
+    "debunpack.py",
+    "diskwatch.py",
     "emulation.py",
     "evidence.py",
     "guard.c",

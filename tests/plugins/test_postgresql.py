@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from plugins import postgresql
 from plugins.postgresql.modules import contrib, units
+from tests.plugins.recorder import Recorder
 from verifiers.results import Depth
 
 if TYPE_CHECKING:
@@ -23,36 +23,12 @@ SMOKE = FOLDER / "smoke"
 VERSIONS = ("15.18", "17.11")
 
 
-class Recorder:
-    """The few parts of a workspace that the recipe's steps use, keeping the commands that they run."""
-
-    def __init__(self, depth: Depth, version: str = "15.18", emulated: bool = False, root: Path = Path("/")) -> None:
-        self.src, self.build, self.cc, self.root = "/cell/src", "/cell/build", "/ccverify/bin/cc", root
-        self.depth, self.emulated, self.cross = depth, emulated, emulated
-        self.arch = SimpleNamespace(name="aarch64", triple="aarch64-linux-gnu")
-        self.build_triple = "x86_64-linux-gnu"
-        self.source = SimpleNamespace(version=version)
-        self.accommodations: tuple[SimpleNamespace, ...] = ()
-        self.sandbox = SimpleNamespace(adopt=lambda path: self.adopted.append(path))
-        self.adopted: list[Path] = []
-        self.ran: list[tuple[tuple[str, ...], dict[str, str]]] = []
-
-    def run(self, *argv: str, cwd: str = "", env: dict[str, str] | None = None, seconds: float = 0.0) -> None:
-        self.ran.append((argv, env or {}))
-
-    def unpack(self) -> None:
-        self.host_path(self.src).mkdir(parents=True)
-
-    def host_path(self, inside: str) -> Path:
-        return self.root / inside.lstrip("/")
+def workspace(depth: Depth, version: str = "15.18", **more: Any) -> tuple[Recorder, Workspace]:
+    recorder = Recorder(depth, version, **more)
+    return recorder, recorder.work
 
 
-def workspace(depth: Depth, **more: object) -> tuple[Recorder, Workspace]:
-    recorder = Recorder(depth, **more)  # type: ignore[arg-type]
-    return recorder, cast("Workspace", recorder)
-
-
-def suites(depth: Depth, **more: object) -> dict[str, Suite]:
+def suites(depth: Depth, **more: Any) -> dict[str, Suite]:
     return {suite.name: suite for suite in postgresql.Postgresql().suites(workspace(depth, **more)[1])}
 
 
@@ -81,8 +57,7 @@ class TestSteps:
     @pytest.mark.parametrize("cross", [False, True])
     def test_the_same_arguments_for_all_arches(self, cross: bool) -> None:
         """Optional libraries are left out, so that no machine has more of the project than another."""
-        recorder, work = workspace(Depth.SMOKE, emulated=cross)
-        recorder.accommodations = (SimpleNamespace(configure=("--disable-atomics",)),)
+        recorder, work = workspace(Depth.SMOKE, cross=cross, configure=("--disable-atomics",))
         postgresql.Postgresql().configure(work)
         ((argv, env),) = recorder.ran
         assert env == {"CC": "/ccverify/bin/cc"}
@@ -117,10 +92,10 @@ class TestSuites:
 
     def test_emulated(self) -> None:
         """Emulated there is the session at each depth, and all of check with few servers at a time."""
-        assert set(suites(Depth.SMOKE, emulated=True)) == {"session", "server"}
+        assert set(suites(Depth.SMOKE, cross=True)) == {"session", "server"}
         for depth in (Depth.STANDARD, Depth.FULL):
-            assert set(suites(depth, emulated=True)) == {"session", "server", "check"}
-        emulated, native = (set(suites(Depth.STANDARD, emulated=each)["check"].argv) for each in (True, False))
+            assert set(suites(depth, cross=True)) == {"session", "server", "check"}
+        emulated, native = (set(suites(Depth.STANDARD, cross=each)["check"].argv) for each in (True, False))
         assert "--schedule=/cell/src/src/test/regress/parallel_schedule" in emulated & native
         assert emulated - native == {"--max-connections=4"}
 

@@ -12,13 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from plugins import redis
 from plugins.redis import session
 from plugins.redis.units import NOT_RUN, units
+from tests.plugins.recorder import Recorder
 from verifiers.results import CaseOutcome, Depth
 from verifiers.testformats import tap
 
@@ -31,43 +32,12 @@ FOLDER = Path(redis.__file__).parent
 VERSIONS = ("7.0.15", "8.0.2")
 
 
-class Recorder:
-    """The few parts of a workspace that the recipe's steps use, keeping the commands that they run."""
-
-    def __init__(self, depth: Depth, root: Path = Path("/"), version: str = "7.0.15", cross: bool = False) -> None:
-        self.src, self.build, self.cc, self.root = "/cell/src", "/cell/build", "/ccverify/bin/cc", root
-        self.depth, self.cross, self.emulated = depth, cross, cross
-        triple = "aarch64-linux-gnu" if cross else "x86_64-linux-gnu"
-        self.arch = SimpleNamespace(triple=triple, machine=triple.partition("-")[0])
-        self.build_triple = "x86_64-linux-gnu"
-        self.source = SimpleNamespace(version=version)
-        self.sandbox = SimpleNamespace(adopt=lambda path: self.adopted.append(path))
-        self.adopted: list[Path] = []
-        self.ran: list[tuple[tuple[str, ...], dict[str, str]]] = []
-
-    def run(self, *argv: str, cwd: str = "", env: dict[str, str] | None = None, seconds: float = 0.0) -> None:
-        self.ran.append((argv, env or {}))
-
-    def unpack(self) -> None:
-        self.host_path(self.src).mkdir(parents=True)
-
-    def tool(self, name: str) -> str:
-        return f"{self.arch.triple}-{name}" if self.cross else name
-
-    def host_path(self, inside: str) -> Path:
-        return self.root / inside.lstrip("/")
-
-    @property
-    def makes(self) -> list[tuple[str, ...]]:
-        return [argv for argv, _ in self.ran if argv[0] == "make"]
+def workspace(depth: Depth, version: str = "7.0.15", **more: Any) -> tuple[Recorder, Workspace]:
+    recorder = Recorder(depth, version, **more)
+    return recorder, recorder.work
 
 
-def workspace(depth: Depth, **more: object) -> tuple[Recorder, Workspace]:
-    recorder = Recorder(depth, **more)  # type: ignore[arg-type]
-    return recorder, cast("Workspace", recorder)
-
-
-def suites(depth: Depth, **more: object) -> dict[str, Suite]:
+def suites(depth: Depth, **more: Any) -> dict[str, Suite]:
     return {suite.name: suite for suite in redis.Redis().suites(workspace(depth, **more)[1])}
 
 
@@ -92,7 +62,7 @@ class TestSources:
 
 
 class TestSteps:
-    def configure(self, tmp_path: Path, **more: object) -> Recorder:
+    def configure(self, tmp_path: Path, **more: Any) -> Recorder:
         recorder, work = workspace(Depth.SMOKE, root=tmp_path, **more)
         redis.Redis().configure(work)
         return recorder

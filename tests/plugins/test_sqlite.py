@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from compiler.arches import arch
 from plugins import sqlite
 from plugins.sqlite.volatile import volatile_cases
+from tests.plugins.recorder import Recorder
 from tests.verifiers.testformats.recorded import lines
 from verifiers.results import Depth
 
@@ -22,29 +21,9 @@ if TYPE_CHECKING:
 VOLATILE = Path(sqlite.__file__).with_name("volatile.toml")
 
 
-class Recorder:
-    """The few parts of a workspace that the recipe's steps use, keeping the commands that they run."""
-
-    def __init__(self, depth: Depth, version: str = "3.40.1", configure: tuple[str, ...] = ()) -> None:
-        self.src, self.build, self.cc, self.host_cc = (
-            "/cell/src",
-            "/cell/build",
-            "/ccverify/bin/cc",
-            "/ccverify/bin/host-cc",
-        )
-        self.depth, self.arch, self.libraries = depth, arch("x86_64"), ""
-        self.cross = False
-        self.source = SimpleNamespace(version=version)
-        self.accommodations = (SimpleNamespace(configure=configure),)
-        self.ran: list[tuple[tuple[str, ...], dict[str, str]]] = []
-
-    def run(self, *argv: str, cwd: str = "", env: dict[str, str] | None = None, seconds: float = 0.0) -> None:
-        self.ran.append((argv, env or {}))
-
-
-def workspace(depth: Depth, **more: object) -> tuple[Recorder, Workspace]:
-    recorder = Recorder(depth, **more)  # type: ignore[arg-type]
-    return recorder, cast("Workspace", recorder)
+def workspace(depth: Depth, version: str = "3.40.1", **more: Any) -> tuple[Recorder, Workspace]:
+    recorder = Recorder(depth, version, **more)
+    return recorder, recorder.work
 
 
 class TestSources:
