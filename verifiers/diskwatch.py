@@ -44,17 +44,22 @@ class DiskWatch:
         if time.monotonic() < self._next_walk:
             return 0
         self._next_walk = time.monotonic() + _WALK_EVERY
-        total, seen, todo = 0, set(), [os.fspath(self._folder)]
-        while todo:
-            try:
-                with os.scandir(todo.pop()) as entries:
-                    for entry in entries:
-                        status = entry.stat(follow_symlinks=False)
-                        if entry.is_dir(follow_symlinks=False):
-                            todo.append(entry.path)
-                        if status.st_ctime_ns >= self._since and status.st_ino not in seen:
-                            seen.add(status.st_ino)
-                            total += status.st_blocks * 512
-            except OSError:
-                continue  # it was removed meanwhile
-        return total
+        return allocated(self._folder, self._since)
+
+
+def allocated(folder: Path, since: int = 0) -> int:
+    """Bytes on disk of the files below a folder, hard links once; ``since`` (ns) leaves out those not changed since."""
+    total, seen, todo = 0, set(), [os.fspath(folder)]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                    if status.st_ctime_ns >= since and status.st_ino not in seen:
+                        seen.add(status.st_ino)
+                        total += status.st_blocks * 512
+        except OSError:
+            continue  # it was removed meanwhile
+    return total

@@ -14,6 +14,7 @@ from pathlib import Path
 from compiler.arches import Arch
 from compiler.driver import DriverLimits
 from compiler.model import Compiler
+from verifiers.diskwatch import allocated
 from verifiers.emulation import NATIVE, Foreign, with_sysroot, wrap
 from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
@@ -185,6 +186,7 @@ class Passage:
             unit_seconds=self._instrument.watch()() if self._role == "oracle" else {},
             sandbox=self._engine.sandbox,
             ran_by="" if self._plan.arch.native else self._foreign.how,
+            disk_kib=allocated(self._folder) >> 10,
         )
 
     @property

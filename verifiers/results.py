@@ -182,6 +182,7 @@ class RunResult(Frozen):
     sandbox: str = "bubblewrap"
     compiling: Compiling = Compiling()
     ran_by: str = ""  # what started another arch's programs: the kernel, binfmt_misc or wrapper scripts
+    disk_kib: int = 0  # of the work folder after the last step, before it is removed
 
     @property
     def usage(self) -> Usage:

@@ -60,3 +60,21 @@ def test_a_benchmark(verify: Verify) -> None:
     speed = ratios(place)["speed"]
     assert 0.3 <= speed.candidate < 3 and 0.3 <= speed.oracle < 3
     assert not speed.noise
+
+
+def test_disk(verify: Verify) -> None:
+    """What the work folder holds at its end is in the result, though the folder is gone; ``show`` tells it."""
+    verify.body = """
+        def suites(self, work):
+            program = f"head -c 30000000 /dev/urandom >big; {work.build}/tally"
+            return [Suite("check", ("sh", "-c", program), tap.parse, seconds=60)]
+
+
+        Tally.suites = suites
+    """
+    cell, code = verify.cell("--cc", "tcc")
+    assert code == 0 and cell.candidate and cell.oracle
+    for run in (cell.candidate, cell.oracle):
+        assert 30_000_000 >> 10 < run.disk_kib < 100_000_000 >> 10
+    assert not [path for path in (verify.folder / "state" / "work").iterdir() if path.is_dir()]
+    assert " MiB in the work folder at its end" in verify.run("show", cell.run).stdout

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from verifiers.report.ratios import amount
 from verifiers.report.wording import compared, duration, excused, finding, one_line
 from verifiers.results import COMPLETED, CellResult, RunResult, Step, VerdictKind
 from verifiers.store import CASES, MIXED, read_cases
@@ -76,6 +77,8 @@ def _run(name: str, run: RunResult, state: Path) -> Iterator[str]:
         f"{made.host} for the build machine; {made.assembled} assembled, {made.linked} linked, {made.probes} probes"
     )
     yield f"  tools     assembled by {info.assembler}, linked by {info.linker}"
+    if run.disk_kib:
+        yield f"  disk      {amount('memory', run.disk_kib)} in the work folder at its end"
     if run.ran_by:
         yield f"  programs  started by {run.ran_by}"
     leaks = [f"{leak.unit}: {leak.how}" for leak in made.leaks]
