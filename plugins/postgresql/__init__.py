@@ -71,7 +71,7 @@ class Postgresql(Autotools):
 
     def suites(self, work: Workspace) -> Sequence[Suite]:
         """The slow ones first; emulated, no isolation tests, which wait for time to pass that an emulator stretches."""
-        wanted = [_session(work), _server(work)]
+        wanted = [_session(work), _server(work), _benchmark(work)]
         if work.depth is not Depth.SMOKE:
             wanted = [_check(work), *([] if work.emulated else [_isolation(work)]), *wanted]
         if work.depth is Depth.FULL and not work.emulated:
@@ -126,6 +126,12 @@ def _server(work: Workspace) -> Suite:
     prefix = f"{work.build}/tmp_install/usr/local/pgsql"
     argv = ("sh", f"{_ours(work)}/server.sh", prefix, f"{work.build}/ccverify/server", work.source.version)
     return Suite("server", argv, tap.parse, seconds=900.0)
+
+
+def _benchmark(work: Workspace) -> Suite:
+    prefix, transactions = f"{work.build}/tmp_install/usr/local/pgsql", "200" if work.emulated else "2000"
+    argv = ("sh", f"{_ours(work)}/benchmark.sh", prefix, f"{work.build}/ccverify/benchmark", transactions)
+    return Suite("benchmark", argv, tap.parse, seconds=600.0, benchmark=True)
 
 
 def _check(work: Workspace) -> Suite:

@@ -90,7 +90,7 @@ class Redis(Make):
         super().fetch(work)
         folder = work.host_path(_ours(work))
         folder.mkdir()
-        for file in ("session.py", "session.txt", f"tables/{work.source.version}.json"):
+        for file in ("session.py", "session.txt", "benchmark.sh", f"tables/{work.source.version}.json"):
             shutil.copyfile(_FOLDER / file, folder / Path(file).name)
         work.sandbox.adopt(folder)
 
@@ -130,7 +130,7 @@ class Redis(Make):
         if work.depth is not Depth.SMOKE:
             argv = (f"{work.build}/src/redis-server", "test", "all")
             wanted.append(Suite("unit-tests", argv, redistest.parse_unit_tests))
-        return [*wanted, _session(work)]
+        return [*wanted, _session(work), _benchmark(work)]
 
 
 class RedisJemalloc(Redis):
@@ -158,6 +158,12 @@ def _session(work: Workspace) -> Suite:
     files = (f"{folder}/session.txt", f"{folder}/{work.source.version}.json")
     argv = ("python3", "-I", "-S", f"{folder}/session.py", *files, f"{work.build}/src", work.source.version)
     return Suite("session", argv, tap.parse)
+
+
+def _benchmark(work: Workspace) -> Suite:
+    requests = "10000" if work.emulated else "100000"
+    argv = ("sh", f"{_ours(work)}/benchmark.sh", f"{work.build}/src", requests)
+    return Suite("benchmark", argv, tap.parse, seconds=300.0, benchmark=True)
 
 
 def _unit(work: Workspace, name: str) -> Suite:

@@ -86,15 +86,15 @@ class TestSuites:
     def test_depths_only_grow(self) -> None:
         """What a depth runs, the next one runs too."""
         smoke, standard, full = (set(suites(depth)) for depth in Depth)
-        assert smoke == {"session", "server"}
+        assert smoke == {"session", "server", "benchmark"}
         assert standard == smoke | {"check", "isolation"}
         assert standard < full
 
     def test_emulated(self) -> None:
         """Emulated there is the session at each depth, and all of check with few servers at a time."""
-        assert set(suites(Depth.SMOKE, cross=True)) == {"session", "server"}
+        assert set(suites(Depth.SMOKE, cross=True)) == {"session", "server", "benchmark"}
         for depth in (Depth.STANDARD, Depth.FULL):
-            assert set(suites(depth, cross=True)) == {"session", "server", "check"}
+            assert set(suites(depth, cross=True)) == {"session", "server", "benchmark", "check"}
         emulated, native = (set(suites(Depth.STANDARD, cross=each)["check"].argv) for each in (True, False))
         assert "--schedule=/cell/src/src/test/regress/parallel_schedule" in emulated & native
         assert emulated - native == {"--max-connections=4"}
@@ -114,7 +114,7 @@ class TestSuites:
             assert (
                 {"--no-locale", "--encoding=UTF8"} <= words
                 or {"NO_LOCALE=1", "ENCODING=UTF8"} <= words
-                or (name == "server")
+                or name in ("server", "benchmark")
             )
 
     def test_a_module_installs_nothing_again(self) -> None:
@@ -157,14 +157,15 @@ class TestSmoke:
         assert "7707d6ae4e027c70eea2a935c2296f21" in expected["text"]
         assert "cbf43926" in expected["plpgsql"]
 
-    def test_the_plan_of_the_server_script(self) -> None:
+    @pytest.mark.parametrize("script", ["server.sh", "benchmark.sh"])
+    def test_the_plan_of_a_script(self, script: str) -> None:
         """As many checks as it announces; each is one call of a function at the beginning of a line."""
-        text = (SMOKE / "server.sh").read_text()
+        text = (SMOKE / script).read_text()
         body = text[text.index("\necho 1..") :]
         (planned,) = re.findall(r"^echo 1\.\.(\d+)$", text, re.MULTILINE)
         assert len(re.findall(r"^(?:is|runs|result) ", body, re.MULTILINE)) == int(planned)
 
-    @pytest.mark.parametrize("script", ["server.sh", "run.sh"])
+    @pytest.mark.parametrize("script", ["server.sh", "benchmark.sh", "run.sh"])
     def test_scripts_are_shell(self, script: str) -> None:
         subprocess.run(["sh", "-n", SMOKE / script], check=True)
 

@@ -177,8 +177,13 @@ class TestSuites:
         """Part of what the depth runs natively, the units with the command tables among it."""
         emulated = units(version, Depth.STANDARD, emulated=True)
         assert {"unit/acl", "unit/acl-v2"} < set(emulated) < set(units(version, Depth.STANDARD))
-        assert set(suites(Depth.STANDARD, version=version, cross=True)) == {*emulated, "unit-tests", "session"}
-        assert set(suites(Depth.SMOKE, version=version, cross=True)) == {"session"}
+        assert set(suites(Depth.STANDARD, version=version, cross=True)) == {
+            *emulated,
+            "unit-tests",
+            "session",
+            "benchmark",
+        }
+        assert set(suites(Depth.SMOKE, version=version, cross=True)) == {"session", "benchmark"}
 
     def test_random_names(self) -> None:
         """psync2 makes up its layout, and goes on for a time; nothing else may miss a case."""
