@@ -48,7 +48,10 @@ def is_wasteful(db: sqlite3.Connection) -> bool:
 
 
 def _newest(db: sqlite3.Connection) -> None:
-    """Make the table of every cell's newest place, versions of a candidate taken for one."""
+    """Make the table of every cell's newest place, versions of a candidate taken for one.
+
+    Several versions that the newest run has side by side are all there.
+    """
 
     def family(cell: str) -> str:
         found = CellId.model_validate_json(cell)
@@ -56,6 +59,7 @@ def _newest(db: sqlite3.Connection) -> None:
 
     db.create_function("family", 1, family, deterministic=True)
     db.execute(
-        "CREATE TEMP TABLE newest AS SELECT max(p.run) AS run, p.name FROM places p JOIN"
-        " (SELECT id, family(cell) AS kind FROM cell_names) n ON n.id = p.name GROUP BY n.kind"
+        "CREATE TEMP TABLE newest AS WITH kinds AS (SELECT id, family(cell) AS kind FROM cell_names),"
+        " last AS (SELECT kind, max(p.run) AS run FROM places p JOIN kinds ON id = p.name GROUP BY kind)"
+        " SELECT p.run, p.name FROM last JOIN kinds USING (kind) JOIN places p ON p.name = id AND p.run = last.run"
     )

@@ -56,16 +56,21 @@ class Place:
 
 
 def write_place(db: sqlite3.Connection, row: int, result: CellResult) -> None:
-    """Keep of a cell what reports of many runs need."""
+    """Keep of a cell in a run what reports of many runs need; ``row`` is the result's, which several runs may share."""
     cell, verdict = result.cell.model_dump_json(), result.verdict
     db.execute("INSERT OR IGNORE INTO cell_names(cell) VALUES(?)", (cell,))
     lasting = (verdict.kind, verdict.reason, verdict.step, result.started, len(verdict.differences), result.seconds)
     costs = _comparable(result)
     db.execute(
         f"INSERT OR REPLACE INTO places({PLACE}, ruling)"
-        f" VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, 0{', ?' * (len(lasting) + len(costs) + 1)})",
-        (result.run, cell, row, *lasting, *costs, ruling_text(result)),
+        f" VALUES(?, (SELECT id FROM cell_names WHERE cell = ?), ?, ?{', ?' * (len(lasting) + len(costs) + 1)})",
+        (result.run, cell, row, result.cached, *lasting, *costs, _ruling_text(result)),
     )
+
+
+def write_failing(db: sqlite3.Connection, row: int, result: CellResult) -> None:
+    """Keep a result's cases that did not pass."""
+    verdict = result.verdict
     failing = {name: (str(outcome), False) for name, outcome in _others(result)}
     failing |= {each.name: (str(each.candidate), True) for each in verdict.differences}
     db.executemany("INSERT OR IGNORE INTO case_names(name) VALUES(?)", ((name,) for name in failing))
@@ -130,6 +135,6 @@ def columns_of_place(*columns: str) -> str:
     return ", ".join(f"p.{name}" for name in columns)
 
 
-def ruling_text(result: CellResult) -> str | None:
+def _ruling_text(result: CellResult) -> str | None:
     """What the excuses say of a result as the history keeps it; None for nothing."""
     return None if result.ruling == Ruling() else result.ruling.model_dump_json()

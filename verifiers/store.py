@@ -19,7 +19,7 @@ from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.files import atomic_write
 from verifiers.forget import forget, is_wasteful, newest_folders
 from verifiers.places import COSTS as COSTS
-from verifiers.places import LASTING, PLACE, columns_of_place, learn, ruling_text, write_place
+from verifiers.places import LASTING, columns_of_place, learn, write_failing, write_place
 from verifiers.places import Costs as Costs
 from verifiers.places import Place as Place
 from verifiers.results import (
@@ -64,8 +64,10 @@ class RunRow:
 
 
 FAILURES = "failures.log"
-MIXED = "mixed.txt"
 """Name of the file in a cell's folder with one line for each case that the oracle passes and the candidate does not."""
+
+MIXED = "mixed.txt"
+"""Name of the file in a cell's folder with a mix's units that were the candidate's."""
 
 
 class DamagedHistory(InfrastructureError):
@@ -185,12 +187,17 @@ class Store:
                 row,
             )
             write_place(db, kept.lastrowid or 0, result)
+            write_failing(db, kept.lastrowid or 0, result)
             learn(db, result)
 
     def trusted(self, fingerprint: str) -> CellResult | None:
-        """The newest believed verdict for exactly this cell."""
-        query = "SELECT result FROM cells WHERE fingerprint = ? AND trusted ORDER BY id DESC LIMIT 1"
-        return next(self._results(query, (fingerprint,)), None)
+        """The believed verdict for exactly this cell; None also where it was flaky when it was last run."""
+        query = (
+            "SELECT result FROM cells WHERE fingerprint = ? AND verdict IN ('pass', 'fail', 'flaky')"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        newest = next(self._results(query, (fingerprint,)), None)
+        return newest if newest and newest.verdict.kind.trusted else None
 
     def of_run(self, run: str) -> list[CellResult]:
         """A run's finished cells, oldest first."""
@@ -234,13 +241,10 @@ class Store:
 
     def reuse(self, run: str, result: CellResult) -> None:
         """Record that a run took a cell from the history instead of running it."""
+        query = "SELECT id FROM cells WHERE run = ? AND fingerprint = ? ORDER BY id DESC LIMIT 1"
         with self._connection() as db:
-            db.execute(
-                f"INSERT OR REPLACE INTO places({PLACE}, ruling) SELECT ?, p.name, p.cell, 1,"
-                f" {columns_of_place('verdict', *LASTING)}, ? FROM places p JOIN cell_names n ON n.id = p.name"
-                " WHERE p.run = ? AND NOT p.cached AND n.cell = ?",
-                (run, ruling_text(result), result.run, result.cell.model_dump_json()),
-            )
+            for (row,) in db.execute(query, (result.run, result.fingerprint)).fetchall():
+                write_place(db, row, result.model_copy(update={"run": run, "cached": True}))
 
     def runs(self) -> list[RunRow]:
         """Every run, oldest first, with the number of cells that it has."""

@@ -211,6 +211,36 @@ class TestRetention:
         assert [each.cell for each in store.load([place]) if each] == [P]
         assert (tmp_path / known.folder).is_dir()
 
+    def test_an_old_result_that_only_a_cached_place_refers_to_answers_again(self, tmp_path: Path) -> None:
+        """Night after night, also when the run that made it is forgotten; and another result of that run does not."""
+        state, store = opened(tmp_path)
+        first = past(state, store, 400, result(P), result(P, VerdictKind.FAIL, failing=["a"], fingerprint="rebuilt"))
+        for fingerprint, kind in (("f", "pass"), ("f", "pass"), ("rebuilt", "fail")):
+            known = store.trusted(fingerprint)
+            assert known and known.run == first
+            night = store.begin("{}")
+            store.plan(night, [P])
+            store.reuse(night, known)
+            store.finish(night)
+            if fingerprint == "f":
+                tidy(state, store, KeepConfig())
+                store.save(result(P, VerdictKind.FAIL, failing=["a"], fingerprint="rebuilt", run_id=first))
+            (place,) = store.places(night)
+            assert (place.verdict, place.cached, store.not_run(night)) == (kind, True, ([], []))
+
+    def test_versions_side_by_side_keep_their_logs(self, tmp_path: Path) -> None:
+        """Each of those that the newest night has; a version that it no longer has does not."""
+        state, store = opened(tmp_path)
+        versions = [result(cell("p", candidate=f"clang-{n}.0.1"), fingerprint=f"{n}") for n in (13, 14, 15)]
+        past(state, store, 40, *versions)
+        night = store.begin("{}")
+        for each in versions[1:]:
+            known = store.trusted(each.fingerprint)
+            assert known
+            store.reuse(night, known)
+        tidy(state, store, KeepConfig())
+        assert sorted(path.name for path in state.logs.glob("*/*")) == ["cell1", "cell2"]
+
     def test_failing_cases_go_with_their_cells(self, tmp_path: Path) -> None:
         """The tables do not grow for ever."""
         state, store = opened(tmp_path)

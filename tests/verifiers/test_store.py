@@ -46,6 +46,14 @@ class TestStore:
         found = store.trusted("f")
         assert (found is not None) == (kind in (VerdictKind.PASS, VerdictKind.FAIL))
 
+    def test_what_was_flaky_since_is_no_longer_believed(self, store: Store) -> None:
+        """A run that our own side spoiled says nothing; a confirmed one later is believed again."""
+        kinds = [VerdictKind.PASS, VerdictKind.ERROR, VerdictKind.FLAKY, VerdictKind.ERROR, VerdictKind.FAIL]
+        believed = [True, True, False, False, True]
+        for kind, answered in zip(kinds, believed, strict=True):
+            store.save(result(store.begin("{}"), kind))
+            assert (store.trusted("f") is not None) == answered
+
     def test_another_fingerprint_is_another_cell(self, store: Store) -> None:
         """However alike."""
         run = store.begin("{}")

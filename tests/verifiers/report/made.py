@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from verifiers.places import write_place
+from verifiers.places import write_failing, write_place
 from verifiers.results import (
     CaseOutcome,
     CaseTable,
@@ -193,6 +193,7 @@ def _insert(db: sqlite3.Connection, each: CellResult) -> None:
         (*row, verdict.reason, int(verdict.kind.trusted), each.started, each.model_dump_json()),
     )
     write_place(db, kept.lastrowid or 0, each)
+    write_failing(db, kept.lastrowid or 0, each)
 
 
 def _write_cases(root: Path, each: CellResult, cases: int) -> None:
