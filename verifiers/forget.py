@@ -58,8 +58,8 @@ def _newest(db: sqlite3.Connection) -> None:
         return found.model_copy(update={"candidate": stem(found.candidate)}).model_dump_json()
 
     db.create_function("family", 1, family, deterministic=True)
+    db.execute("CREATE TEMP TABLE kinds AS SELECT id, family(cell) AS kind FROM cell_names")  # each name is read once
     db.execute(
-        "CREATE TEMP TABLE newest AS WITH kinds AS (SELECT id, family(cell) AS kind FROM cell_names),"
-        " last AS (SELECT kind, max(p.run) AS run FROM places p JOIN kinds ON id = p.name GROUP BY kind)"
-        " SELECT p.run, p.name FROM last JOIN kinds USING (kind) JOIN places p ON p.name = id AND p.run = last.run"
+        "CREATE TEMP TABLE newest AS SELECT run, name FROM (SELECT p.run, p.name, max(p.run) OVER (PARTITION BY kind)"
+        " AS last FROM places p JOIN kinds ON id = p.name) WHERE run = last"
     )
