@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
@@ -354,28 +355,28 @@ def collect(
 ) -> CaseTable:
     """The cases of one suite's output, named in full, and the case that says how the command itself ended.
 
-    A name that occurs again gets ``#2``, ``#3`` … in order, so that no case hides another.
+    A name that occurs again, or is the engine's own, gets ``#2``, ``#3`` … in order, so that no case hides another.
     """
     passed: dict[str, str] = {}
     others: dict[str, TestCase] = {}
-    seen: dict[str, int] = {}
+    completed = suite.name + COMPLETED
+    seen = {completed: 1}
     prefix = "" if suite.bare else suite.name + "/"
     for case in suite.parse(lines):
         name = canonical(prefix + case.name)
-        times = seen.get(name, 0) + 1
-        seen[name] = times
+        times = seen[name] = seen.get(name, 0) + 1
         if times > 1:
-            name = f"{name}#{times}"
+            name = next(each for n in itertools.count(times) if (each := f"{name}#{n}") not in seen)
+            seen[name] = 1
         if case.outcome is CaseOutcome.PASS:
             passed[name] = case.digest
         else:
             others[name] = case.model_copy(update={"name": name})
     outcome, message = _ending(done, last)
-    name = suite.name + COMPLETED
     if outcome is CaseOutcome.PASS:
-        passed[name] = ""
+        passed[completed] = ""
     else:
-        others[name] = TestCase(name=name, outcome=outcome, message=message)
+        others[completed] = TestCase(name=completed, outcome=outcome, message=message)
     return CaseTable(passed=passed, others=others)
 
 

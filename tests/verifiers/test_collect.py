@@ -1,0 +1,44 @@
+"""What a suite's output and the end of its command come to, as the cases that are held against the oracle's."""
+
+from __future__ import annotations
+
+from verifiers.compare import held
+from verifiers.limits import Completed
+from verifiers.recipes import Suite
+from verifiers.results import CaseTable, Reason, Usage
+from verifiers.testformats import tap
+from verifiers.workspace import collect
+
+SUITE = Suite("check", ("./check",), tap.parse)
+
+
+def ended(exit: int | None = 0, signal: int | None = None, stopped: Reason | None = None) -> Completed:
+    return Completed(exit=exit, signal=signal, stopped=stopped, usage=Usage(), detail="why it was stopped")
+
+
+def collected(output: str, done: Completed) -> CaseTable:
+    return collect(SUITE, [line.encode() + b"\n" for line in output.split("\n")], done, lambda name: name)
+
+
+def differing(candidate: CaseTable, oracle: CaseTable) -> list[str]:
+    return [each.name for each in held(candidate, oracle).differences]
+
+
+class TestNames:
+    """No case hides another."""
+
+    def test_a_name_that_occurs_again(self) -> None:
+        """It is numbered, and not as another case is called already, or will be."""
+        for names in (("a", "a", "a#2"), ("a#2", "a", "a"), ("a", "a#2", "a")):
+            lines = [f"{{}} {number} - {name}" for number, name in enumerate(names, 1)]
+            good = collected("\n".join(lines).format("ok", "ok", "ok"), ended())
+            assert len(good) == 3
+            for bad in range(3):
+                words = ["not ok" if number == bad else "ok" for number in range(3)]
+                assert len(differing(collected("\n".join(lines).format(*words), ended()), good)) == 1
+
+    def test_the_engine_s_own_name(self) -> None:
+        """A test that is called as the case for the command's end does not stand for it."""
+        output = "ok 1 - a\nok 2 - completed"
+        crashed = collected(output, ended(None, 11))
+        assert differing(crashed, collected(output, ended())) == ["check/completed"]
