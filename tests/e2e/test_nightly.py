@@ -134,6 +134,16 @@ class TestNights:
         assert told["title"] == "ccverify: 1 mended"
         assert told["message"].startswith("mended tally@1.0 x86_64 mycc")
 
+    def test_a_narrowed_night_forgets_nothing(self, verify: Verify, ear: Ear) -> None:
+        """What is red in other cells is not told anew after it."""
+        described(verify, ear, f'"tcc", "{verify.folder}/compiler/mycc"', "oracle_days = 0")
+        verify.compiler(BAD)
+        night(verify)
+        assert [each["title"] for each in ear.new()] == ["ccverify: 1 newly failing"]
+        assert night(verify, "--cc", "tcc").returncode == 0
+        assert night(verify).returncode == 1
+        assert ear.new() == []
+
     def test_what_was_not_delivered_is_told_again(self, verify: Verify, ear: Ear) -> None:
         """With the next night, or with --resume; and the night says so."""
         described(verify, ear, f'"{verify.folder}/compiler/mycc"')

@@ -14,7 +14,7 @@ from tests.verifiers.report.made import cell, result
 from verifiers.compare import doubted
 from verifiers.config import ConfigError, load_config
 from verifiers.nightly.asked import request_of
-from verifiers.nightly.news import Kind, Told, headline, key, lines, news
+from verifiers.nightly.news import Kind, Told, headline, lines, news
 from verifiers.nightly.retention import tidy
 from verifiers.nightly.settings import KeepConfig, NightlyConfig
 from verifiers.pace import Pace
@@ -105,6 +105,30 @@ class TestNews:
         assert kinds(before, RED) == []
         gone = after(after(Told(), RED), result(cell("q")))
         assert kinds(gone, RED) == [Kind.NEWLY_FAILING]
+        assert kinds(after(after(Told(), EXPIRED), planned=[P]), EXPIRED) == []
+        assert kinds(after(after(Told(), EXPIRED), FLAKY), EXPIRED) == []
+
+    def test_a_night_of_some_cells_forgets_no_other(self) -> None:
+        """What is narrowed by --project and its like."""
+        q = result(cell("q"))
+        told = news(after(Told(), RED, q), "run", [q], [q.cell], [], whole=False)[1]
+        assert kinds(told, RED, q) == []
+
+    def test_versions_side_by_side(self) -> None:
+        """Each is itself; one that takes the place of another has that one's past."""
+        old, new, newer = (cell("p", candidate=f"clang-{n}.0.1") for n in (14, 15, 16))
+        red, green = result(old, VerdictKind.FAIL, failing=["a"]), result(new)
+        told = after(Told(), red, green)
+        assert kinds(told, red, green) == []
+        assert kinds(told, red, result(new, VerdictKind.FAIL, failing=["a"])) == [Kind.NEWLY_FAILING]
+        assert kinds(told, red, result(newer, VerdictKind.FAIL, failing=["b"])) == [Kind.NEWLY_FAILING]
+        assert kinds(told, result(newer), green) == [Kind.MENDED]
+
+    def test_what_an_older_one_wrote(self) -> None:
+        """Is understood: names were without versions."""
+        standing = after(Told(), RED).cells[str(P)].model_dump()
+        old = Told.model_validate({"cells": {"p@1.0 x86_64 mycc standard": standing}, "excuses": ["x"]})
+        assert kinds(old, RED) == []
 
     def test_the_harness(self) -> None:
         """Once for a trouble, whatever its numbers; once when all is well."""
@@ -122,7 +146,9 @@ class TestNews:
         told = list(lines(items, 1, {P: "https://x/cells/p.html"}))
         assert told[0].startswith(f"FAIL newly failing {P}: test, wrong-result")
         assert told[1:] == ["  a", "  … and 1 more", "  https://x/cells/p.html", "harness not well: 12 cells not run"]
-        assert key(P) == key(NEWER.cell) == "p@1.0 x86_64 mycc standard"
+        hostile = result(P, VerdictKind.FAIL, failing=["x\nFAIL forged\x1b[31m"], message="m\nFAIL forged")
+        told = list(lines(news(Told(), "run", [hostile], [P], [])[0], 1, {}))
+        assert len(told) == 2 and not any(char in line for line in told for char in "\n\x1b")
 
 
 class TestDoubted:

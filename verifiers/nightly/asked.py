@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from verifiers.nightly.settings import CellsConfig, NightlyConfig
 from verifiers.request import Request
 
-_AXES = ("projects", "arches", "candidates")
+AXES = ("projects", "arches", "candidates")
 
 
 def request_of(settings: NightlyConfig, only: Mapping[str, Sequence[str]], **more: object) -> Request:
@@ -18,8 +18,8 @@ def request_of(settings: NightlyConfig, only: Mapping[str, Sequence[str]], **mor
     found = []
     for part in (settings, *settings.also):
         cells = _cells(part, settings)
-        cells |= {axis: _some(cells[axis], only[axis]) for axis in _AXES if only.get(axis)}
-        if cells["projects"] and all(cells[axis] for axis in _AXES if only.get(axis)):
+        cells |= {axis: _some(cells[axis], only[axis]) for axis in AXES if only.get(axis)}
+        if cells["projects"] and all(cells[axis] for axis in AXES if only.get(axis)):
             found.append(cells)
     first, also = (found[0], found[1:]) if found else ({}, [])
     return Request.model_validate({**first, **more, "nightly": True, "also": also})

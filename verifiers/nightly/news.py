@@ -1,7 +1,7 @@
 """What is to be told of a night: a pure function of what was told before and what is now.
 
 Each thing is told once when it breaks and once when it is mended. A cell that was not run, or is flaky, is as it was.
-What was told is kept by the cell's name without the candidate's version, so that a nightly compiler stays itself.
+A candidate's other version is the same candidate where there is no doubt, so that a nightly compiler stays itself.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from verifiers.report.visible import one
 from verifiers.report.wording import excused
 from verifiers.results import CellId, CellResult, Frozen, Ruling, Step, VerdictKind
 from verifiers.words import stem
@@ -47,37 +48,43 @@ class Standing(Frozen):
 
     fails: tuple[str, ...] = ()  # marks of cases, or of the step and its reason
     trouble: str = ""  # why there is no verdict
+    excuses: tuple[str, ...] = ()  # marks of those that expired, or of what passes
 
 
 class Told(Frozen):
     """What was told up to a run."""
 
+    model_config = ConfigDict(extra="ignore")  # what an older ccverify kept beside it is no reason to tell all again
+
     run: str = ""
-    cells: dict[str, Standing] = Field(default_factory=dict)
-    excuses: tuple[str, ...] = ()
+    cells: dict[str, Standing] = Field(default_factory=dict)  # by the cell's name
     troubles: tuple[str, ...] = ()
 
 
 def news(
-    told: Told, run: str, results: Iterable[CellResult], planned: Collection[CellId], troubles: Sequence[str]
+    told: Told,
+    run: str,
+    results: Iterable[CellResult],
+    planned: Collection[CellId],
+    troubles: Sequence[str],
+    whole: bool = True,
 ) -> tuple[list[Item], Told]:
     """What to tell, most serious first, and what has been told then.
 
     ``planned`` are all cells of the run, also those without a result; ``troubles`` what is amiss with the harness.
+    A ``whole`` night forgets the cells that it no longer has; one of some cells only does not.
     """
     items: list[Item] = []
-    names = {key(cell) for cell in planned}
-    cells = {name: standing for name, standing in told.cells.items() if name in names or not names}
-    excuses = []
+    names = _names(planned, told.cells)
+    cells = {} if whole and planned else {name: told.cells[name] for name in told.cells.keys() - names.values()}
+    cells |= {str(cell): told.cells[name] for cell, name in names.items()}
     for result in results:
-        name = key(result.cell)
-        after = _standing(result, cells.get(name))
+        before = cells.get(str(result.cell))
+        after = _standing(result, before)
         if after is not None:
-            items += _changes(result, cells.get(name), after)
-            cells[name] = after
-        for mark, item in _of_excuses(result):
-            excuses.append(mark)
-            items += [item] if mark not in told.excuses else []
+            items += _changes(result, before, after)
+            items += [item for mark, item in _of_excuses(result) if before is None or mark not in before.excuses]
+            cells[str(result.cell)] = after
     kinds = tuple(sorted({re.sub(r"[\d,.]+", "#", each) for each in troubles}))
     if set(kinds) - set(told.troubles):
         items.append(Item(kind=Kind.HARNESS, text="; ".join(troubles)))
@@ -85,12 +92,29 @@ def news(
         items.append(Item(kind=Kind.WELL))
     order = list(Kind)
     items.sort(key=lambda each: order.index(each.kind))
-    return items, Told(run=run, cells=cells, excuses=tuple(excuses), troubles=kinds)
+    return items, Told(run=run, cells=cells, troubles=kinds)
 
 
-def key(cell: CellId) -> str:
+def _names(cells: Iterable[CellId], told: Collection[str]) -> dict[CellId, str]:
+    """By what name each cell was told: its own, or that with another version where both sides have but one of them."""
+    found, others, strangers = dict[CellId, str](), dict[str, list[CellId]](), dict[str, list[str]]()
+    for cell in dict.fromkeys(cells):
+        if str(cell) in told:
+            found[cell] = str(cell)
+        else:
+            others.setdefault(_bare(str(cell)), []).append(cell)
+    for name in set(told).difference(found.values()):
+        strangers.setdefault(_bare(name), []).append(name)
+    for bare, same in others.items():
+        if len(same) == len(strangers.get(bare, ())) == 1:
+            found[same[0]] = strangers[bare][0]
+    return found
+
+
+def _bare(name: str) -> str:
     """A cell's name without its candidate's version."""
-    return str(cell.model_copy(update={"candidate": stem(cell.candidate)}))
+    project, arch, candidate, rest = name.split(" ", 3)
+    return " ".join([project, arch, stem(candidate), rest])
 
 
 def headline(items: Sequence[Item]) -> str:
@@ -104,8 +128,8 @@ def lines(items: Iterable[Item], cases: int, links: Mapping[CellId, str]) -> Ite
     """A line a thing, with at most ``cases`` of its cases below it, and the page of its cell where that is known."""
     for each in items:
         red = "FAIL " if each.kind in (Kind.NEWLY_FAILING, Kind.WORSE) else ""
-        yield f"{red}{each.kind}{f' {each.cell}' if each.cell else ''}{f': {each.text}' if each.text else ''}"
-        yield from (f"  {case}" for case in each.cases[:cases])
+        yield one(f"{red}{each.kind}{f' {each.cell}' if each.cell else ''}{f': {each.text}' if each.text else ''}")
+        yield from (f"  {one(case)}" for case in each.cases[:cases])
         if len(each.cases) > cases:
             yield f"  … and {len(each.cases) - cases:,} more"
         if each.cell in links and each.cell:
@@ -115,14 +139,14 @@ def lines(items: Iterable[Item], cases: int, links: Mapping[CellId, str]) -> Ite
 def _standing(result: CellResult, before: Standing | None) -> Standing | None:
     """How the cell stands now; None where it says nothing new."""
     verdict = result.verdict
-    known = before.fails if before else ()
+    excuses = tuple(mark for mark, _ in _of_excuses(result))
     if verdict.kind is VerdictKind.PASS or result.ruling.excused:
-        return Standing()
+        return Standing(excuses=excuses)
     if verdict.kind is VerdictKind.FAIL:
-        return Standing(fails=tuple(sorted(_marks(result))))
+        return Standing(fails=tuple(sorted(_marks(result))), excuses=excuses)
     if verdict.kind is VerdictKind.FLAKY or (verdict.kind is VerdictKind.SKIP and before is None):
         return None
-    return Standing(fails=known, trouble=f"{verdict.kind} {verdict.reason}")
+    return (before or Standing()).model_copy(update={"trouble": f"{verdict.kind} {verdict.reason}"})
 
 
 def _marks(result: CellResult) -> dict[str, str]:
@@ -161,5 +185,7 @@ def _of_excuses(result: CellResult) -> Iterator[tuple[str, Item]]:
     ruling: Ruling = result.ruling
     for kind, found in ((Kind.EXPIRED, ruling.expired), (Kind.UNEXPECTED, ruling.unexpected)):
         for each in found:
-            mark = f"{kind} {each.bug} {key(result.cell)}"
-            yield mark, Item(kind=kind, cell=result.cell, text=f"until {each.until}, {each.bug}", cases=each.cases)
+            yield (
+                f"{kind} {each.bug}",
+                Item(kind=kind, cell=result.cell, text=f"until {each.until}, {each.bug}", cases=each.cases),
+            )

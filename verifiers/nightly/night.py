@@ -15,6 +15,7 @@ from verifiers.excuses import idle
 from verifiers.files import atomic_write, is_locked, lock
 from verifiers.matrix import exit_code
 from verifiers.nightly import notify
+from verifiers.nightly.asked import AXES, request_of
 from verifiers.nightly.merge import merge
 from verifiers.nightly.news import Told, headline, lines, news
 from verifiers.nightly.retention import tidy
@@ -122,7 +123,7 @@ class Nightly:
         self._compare(selection, folder)
         planned = [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never]
         results = (result for _, result in loaded(self._store, selection.places))
-        items, told = news(self._told(), run, results, planned, health.troubles)
+        items, told = news(self._told(), run, results, planned, health.troubles, self._is_whole(selection))
         for each in idle(self._session.config.excuse, planned, date.today()):
             self._say(each)
         link = self._settings.notify.link.rstrip("/")
@@ -144,6 +145,13 @@ class Nightly:
                 return self._code(run) or error.exit_code
         atomic_write(self._state.root / "nightly.json", told.model_dump_json().encode())
         return self._code(run)
+
+    def _is_whole(self, selection: Selection) -> bool:
+        """Whether it was to have all that [nightly] says, and not only some of it."""
+        if selection.run is None:
+            return False
+        asked, all_of_it = Request.model_validate_json(selection.run.request), request_of(self._settings, {})
+        return all(getattr(asked, axis) == getattr(all_of_it, axis) for axis in (*AXES, "also"))
 
     def _code(self, run: str) -> int:
         health = health_of(select(self._store, run), self._store, self._state.root)
