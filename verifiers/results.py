@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -237,12 +237,20 @@ class Verdict(Frozen):
     notes: tuple[str, ...] = ()
 
 
+def _short(names: Sequence[str]) -> str:
+    """What tells some names from others, in few characters."""
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
 class Mix(Frozen):
     """A share of the units for the candidate, the rest for the oracle: by chance, or by file patterns."""
 
     percent: float = 100.0
     seed: int = 0
     files: tuple[str, ...] = ()  # fnmatch patterns over unit names; where given, percent does not count
+
+    def __str__(self) -> str:
+        return f"list#{_short(self.files)}" if self.files else f"{self.percent:g}%#{self.seed}"
 
 
 class Sample(Frozen):
@@ -256,8 +264,7 @@ class Sample(Frozen):
 
     def __str__(self) -> str:
         if self.cases:
-            digest = hashlib.sha256("\0".join(self.cases).encode()).hexdigest()[:8]
-            return self.cases[0] if len(self.cases) == 1 else f"{len(self.cases)}#{digest}"
+            return self.cases[0] if len(self.cases) == 1 else f"{len(self.cases)}#{_short(self.cases)}"
         if self.failed_only:
             return "failed"
         return f"{self.count or f'{self.percent:g}%'}#{self.seed}"
@@ -278,14 +285,27 @@ class CellId(Frozen):
     seed: int = 0  # of a project that generates its tests
 
     def __str__(self) -> str:
-        extras = [
-            *(["accommodated"] if self.accommodate else []),
-            *([f"mix={'list' if self.mix.files else f'{self.mix.percent:g}%'}#{self.mix.seed}"] if self.mix else []),
+        whose = [self.arch, self.candidate, self.depth]
+        return " ".join([f"{self.project}@{self.version}", *whose, *self.of_build, *self.of_tests])
+
+    @property
+    def of_build(self) -> list[str]:
+        """What makes it a cell of its own by how it is built."""
+        return [*(["accommodated"] if self.accommodate else []), *([f"mix={self.mix}"] if self.mix else [])]
+
+    @property
+    def of_tests(self) -> list[str]:
+        """What makes it a cell of its own by which tests are run."""
+        return [
             *self.levels,
             *([f"sample={self.sample}"] if self.sample else []),
             *([f"seed={self.seed}"] if self.seed else []),
         ]
-        return " ".join([f"{self.project}@{self.version}", self.arch, self.candidate, self.depth, *extras])
+
+    @property
+    def what(self) -> str:
+        """What is built and tested: the row of a matrix."""
+        return " ".join([f"{self.project}@{self.version}", *self.of_tests])
 
 
 class Excused(Frozen):

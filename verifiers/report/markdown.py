@@ -82,7 +82,7 @@ def _matrix(arch: str, marks: dict[CellId, str]) -> list[str]:
     candidates = list(dict.fromkeys(_column(cell) for cell in marks))
     rows: dict[str, dict[str, str]] = {}
     for cell, mark in marks.items():
-        rows.setdefault(f"{cell.project}@{cell.version}", {})[_column(cell)] = mark
+        rows.setdefault(cell.what, {})[_column(cell)] = mark
     out = [f"**{plain(arch)}**", "", f"| | {' | '.join(plain(each) for each in candidates)} |"]
     out.append("|---|" + "---|" * len(candidates))
     for project, found in rows.items():
@@ -91,8 +91,7 @@ def _matrix(arch: str, marks: dict[CellId, str]) -> list[str]:
 
 
 def _column(cell: CellId) -> str:
-    extras = str(cell).split(" ", 4)[4:] if cell.accommodate or cell.mix else []
-    return " ".join([cell.candidate, cell.depth, *extras])
+    return " ".join([cell.candidate, cell.depth, *cell.of_build])
 
 
 def _reason(place: Place) -> str:

@@ -76,7 +76,7 @@ class ArchTable:
         column = column_of(cell, self.depth)
         if column not in self.columns:
             self.columns.append(column)
-        self.rows.setdefault(f"{cell.project}@{cell.version}", {}).setdefault(column, []).append(spot)
+        self.rows.setdefault(cell.what, {}).setdefault(column, []).append(spot)
 
     @property
     def spots(self) -> list[Spot]:
@@ -89,18 +89,18 @@ def write(selection: Selection, store: Store, root: Path, folder: Folder, health
     everything = [*selection.places, *selection.not_run]
     history = store.trends(everything, TREND)
     pages = {place.name: f"cells/{slug(place.cell)}.html" for place in everything}
+    away = {place.name for place in selection.not_run}
     grouping, messages = Grouping(), dict[int, str]()
     failing = store.failing(place for places in history.values() for place in places)
     cell = template("cell.html.j2")
     for place, result in loaded(store, everything):
         values = context(result, place, history[place.name], failing, root)
         folder.write(pages[place.name], cell.render(values, root="../", health=health))
-        if place.run == selection.title or selection.run is None or place.cached:
+        if place.name not in away:
             grouping.add(result)
         if place.verdict is not VerdictKind.PASS or place.ruling.unexpected:
             messages[place.name] = "; ".join([finding(result), *excused(result.ruling)])
     names = _case_pages(everything, history, failing, pages, folder, health)
-    away = {place.name for place in selection.not_run}
     spots = [_spot(place, history, pages, messages, place.name in away) for place in everything]
     links = {place.cell: pages[place.name] for place in everything}
     comparison, costly = _compared(selection, store), _costly(spots)
@@ -131,9 +131,7 @@ def write(selection: Selection, store: Store, root: Path, folder: Folder, health
 def column_of(cell: CellId, depth: str) -> str:
     """The candidate, and what else makes a cell of its own within a project and an arch; not a depth that all have."""
     extras = [str(cell.depth)] if cell.depth != depth else []
-    extras += ["accommodated"] if cell.accommodate else []
-    extras += [str(cell).rsplit(" ", 1)[1]] if cell.mix else []
-    return " ".join([cell.candidate, *extras])
+    return " ".join([cell.candidate, *extras, *cell.of_build])
 
 
 def _spot(
@@ -151,7 +149,7 @@ def _tables(spots: Sequence[Spot]) -> list[ArchTable]:
     tables: dict[str, ArchTable] = {}
     depths = {str(spot.place.cell.depth) for spot in spots}
     depth = depths.pop() if len(depths) == 1 else ""
-    for spot in sorted(spots, key=lambda each: (each.place.cell.project, each.place.cell.version)):
+    for spot in sorted(spots, key=lambda each: each.place.cell.what):
         arch = spot.place.cell.arch
         tables.setdefault(arch, ArchTable(arch, depth)).add(spot)
     for table in tables.values():

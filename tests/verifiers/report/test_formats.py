@@ -21,7 +21,7 @@ from verifiers.report.junit import junit
 from verifiers.report.markdown import LIMIT, plain
 from verifiers.report.publish import health_of, publish
 from verifiers.report.selection import select
-from verifiers.results import CaseTable, MatrixResult, Reason, VerdictKind
+from verifiers.results import CaseTable, MatrixResult, Mix, Reason, Sample, VerdictKind
 from verifiers.state import State
 from verifiers.store import Store
 
@@ -128,6 +128,47 @@ class TestPages:
             assert f"<b>{found[1]}</b>" in found[0]
             assert f'href="#v-{found[1]}"' in found[0]
             assert 'aria-label="last 3 runs' in found[0]
+
+    def test_cells_that_differ_in_little_have_places_of_their_own(self, tmp_path: Path) -> None:
+        """A red cell is neither hidden behind a green one, nor moved below another compiler's name."""
+        state = State(tmp_path)
+        state.open()
+        store = Store(state)
+        run = store.begin("{}")
+        red = cell(levels=("-O0",))
+        others = [cell(levels=("-O2",)), cell(sample=Sample(percent=10)), cell(seed=3), cell()]
+        others += [cell(mix=Mix(files=(name,))) for name in "ab"]
+        store.save(result(red, VerdictKind.FAIL, failing=["x"], run_id=run))
+        for each in (*others, cell(candidate="other-1.0")):
+            store.save(result(each, run_id=run))
+        out = made(tmp_path, tmp_path / "out", store)
+        table = next(part for part in (out / "report.md").read_text().split("\n\n") if part.startswith("| |"))
+        assert (table.count("✅"), table.count("❌")) == (7, 1)
+        page = (out / "index.html").read_text()
+        columns = re.findall(r'<th scope="col">([^<]+)<', page)[1:]
+        rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page, re.S)
+        assert [len(re.findall("<td ", row)) for row in rows] == [len(columns)] * len(rows)
+        for row in rows:
+            for column, found in zip(columns, re.findall(r"<td .*?</td>", row, re.S), strict=True):
+                assert f'data-column="{column}"' in found or "no such cell" in found
+
+    def test_what_was_not_run_is_in_no_group(self, tmp_path: Path) -> None:
+        """However it ended the last time."""
+        state = State(tmp_path)
+        state.open()
+        store = Store(state)
+        first = store.begin("{}")
+        store.save(result(cell(), VerdictKind.FAIL, failing=["x"], run_id=first))
+        known = store.trusted("f")
+        assert known
+        for _ in range(2):
+            run = store.begin("{}")
+            store.plan(run, [cell(), cell("q")])
+            store.save(result(cell("q"), run_id=run, fingerprint="q"))
+            if len(store.runs()) == 2:
+                store.reuse(run, known)
+        page = (made(tmp_path, tmp_path / "out", store) / "index.html").read_text()
+        assert "not run" in page and "Failures that look the same" not in page
 
     def test_hostile_text_is_only_text(self, nasty: Path) -> None:
         """No tag, no attribute, no character of it is more."""
