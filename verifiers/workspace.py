@@ -356,6 +356,8 @@ def collect(
     """The cases of one suite's output, named in full, and the case that says how the command itself ended.
 
     A name that occurs again, or is the engine's own, gets ``#2``, ``#3`` … in order, so that no case hides another.
+    An end without any case, or a failure that no case accounts for, is a crash: nobody knows what should have come, so
+    that with the oracle nothing can be held against it.
     """
     passed: dict[str, str] = {}
     others: dict[str, TestCase] = {}
@@ -373,10 +375,15 @@ def collect(
         else:
             others[name] = case.model_copy(update={"name": name})
     outcome, message = _ending(done, last)
+    reason = Reason.OUTPUT_LIMIT if done.stopped is Reason.OUTPUT_LIMIT else None
+    if outcome is CaseOutcome.FAIL and all(case.outcome is CaseOutcome.SKIP for case in others.values()):
+        outcome, message, reason = CaseOutcome.CRASH, f"{message} (though no case failed)", Reason.WRONG_RESULT
+    elif outcome is CaseOutcome.PASS and not (passed or others):
+        outcome, message, reason = CaseOutcome.CRASH, f"no case is in its output: {last}", Reason.MISSING_CASES
     if outcome is CaseOutcome.PASS:
         passed[completed] = ""
     else:
-        others[completed] = TestCase(name=completed, outcome=outcome, message=message)
+        others[completed] = TestCase(name=completed, outcome=outcome, message=message, reason=reason)
     return CaseTable(passed=passed, others=others)
 
 
@@ -389,7 +396,7 @@ def _ending(done: Completed, last: str) -> tuple[CaseOutcome, str]:
     if done.stopped is Reason.STEP_TIMEOUT:
         return CaseOutcome.TIMEOUT, done.detail
     if done.stopped:
-        return CaseOutcome.FAIL, done.detail
+        return CaseOutcome.CRASH, done.detail
     # a shell in between turns a signal S into exit status 128+S
     signal = done.signal or (done.exit - 128 if done.exit and 128 < done.exit < 160 else None)
     if signal:

@@ -284,6 +284,15 @@ class TestSuites:
         cell, code = verify.cell("--cc", "clang")
         assert (cell.verdict.kind, code) == (VerdictKind.FLAKY, 1), cell.verdict
 
+    @pytest.mark.parametrize("lost", ["true", "sh -c 'echo ok 1; exit 3'"])
+    def test_one_that_does_not_come_to_its_end(self, verify: Verify, lost: str) -> None:
+        """Where the oracle's own run of a suite has no case, or failed without one that did, no other's is green."""
+        second = f'Suite("lost", ("sh", "-c", {lost!r}), tap.parse)'
+        verify.body = SUITES.format('Suite("check", (f"{work.build}/tally",), tap.parse), ' + second)
+        cell, code = verify.cell("--cc", "gcc")
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.BROKEN, Reason.ORACLE_FAILED, 3)
+        assert cell.verdict.message == "the oracle's own suite did not complete: lost/completed"
+
 
 class TestOtherVerdicts:
     """Where it is not the candidate's fault."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from verifiers.compare import held
+import pytest
+
+from verifiers.compare import dead_suites, held
 from verifiers.limits import Completed
 from verifiers.recipes import Suite
-from verifiers.results import CaseTable, Reason, Usage
+from verifiers.results import CaseOutcome, CaseTable, Reason, Usage
 from verifiers.testformats import tap
 from verifiers.workspace import collect
 
@@ -42,3 +44,34 @@ class TestNames:
         output = "ok 1 - a\nok 2 - completed"
         crashed = collected(output, ended(None, 11))
         assert differing(crashed, collected(output, ended())) == ["check/completed"]
+
+
+class TestEnds:
+    """What is not known to be whole is no measure for another compiler."""
+
+    @pytest.mark.parametrize(
+        ("output", "done"),
+        [
+            ("1..0", ended()),
+            ("./check: nothing to do", ended(1)),
+            ("ok 1 - a\nout of ports", ended(1)),
+            ("ok 1 - a\nok 2 - b # SKIP no tty", ended(2)),
+            ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.OUTPUT_LIMIT)),
+            ("ok 1 - a\nnot ok 2 - b", ended(None, 9)),
+            ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.STEP_TIMEOUT)),
+        ],
+    )
+    def test_the_rest_is_not_known(self, output: str, done: Completed) -> None:
+        """No case, a failure that no case accounts for, or a command that was stopped or died."""
+        assert dead_suites(collected(output, done)) == ["check/completed"]
+
+    def test_a_failure_that_is_accounted_for(self) -> None:
+        """What the project knows to fail is no reason to doubt the rest."""
+        cases = collected("ok 1 - a\nnot ok 2 - b", ended(1))
+        assert cases.others["check/completed"].outcome is CaseOutcome.FAIL
+        assert not dead_suites(cases)
+
+    def test_too_much_output_is_said(self) -> None:
+        """It is a reason of its own, not a crash."""
+        cases = collected("ok 1 - a", ended(None, None, Reason.OUTPUT_LIMIT))
+        assert cases.others["check/completed"].reason is Reason.OUTPUT_LIMIT
