@@ -24,8 +24,8 @@ class Suite:
     """One command of the project's own tests and the format it reports in.
 
     Its cases are named ``<name>/<case>``; a case ``<name>/completed`` is added by the engine and tells how the
-    command itself ended (pass: exit 0, and a case), so that a suite that dies half-way is seen. ``seconds`` is the wall time
-    it is allowed at least; a candidate gets a multiple of what the oracle needed where that is more.
+    command itself ended (pass: exit 0, and a case), so that a suite that dies half-way is seen. ``seconds`` is the wall
+    time it is allowed at least; a candidate gets a multiple of what the oracle needed where that is more.
     """
 
     name: str

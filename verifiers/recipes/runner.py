@@ -6,7 +6,8 @@ the test is done (TABs between)::
 
     OUTCOME  name/level  digest of the program's output  CPU seconds  message  output
 
-The output is a JSON string: the first of what the program printed, or the compiler where there is no program.
+An exit status other than 0 is in the digest, for programs of which only the output is known. The output is a JSON
+string: the first of what the program printed, or the compiler where there is no program.
 
 and at the end ``END  number of cases``. Messages begin with a word: rejects-valid, bad-flag, undefined-symbol,
 link-error, compiler-crash, compiler-timeout, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
@@ -144,10 +145,12 @@ class Runner:
             for which, (_, theirs) in self.hard.items():
                 resource.setrlimit(which, theirs)
         said = self.said = self.taken()
+        code = os.waitstatus_to_exitcode(status)
         digest = hashlib.blake2b(said, digest_size=8).hexdigest() if said else "-"
+        if code > 0:
+            digest += f":{code}"
         if test["volatile"]:
             digest = ""
-        code = os.waitstatus_to_exitcode(status)
         if late or code == -signal.SIGXCPU:
             return "TIMEOUT", digest, cpu, f"test-timeout: it took longer than {seconds if late else self.cpu:g} s"
         if code == -signal.SIGABRT:

@@ -1,8 +1,8 @@
 """The format of ``recipes/runner.py``: a line a case, its columns between TABs.
 
 ``OUTCOME  name  digest  CPU seconds  message  output``, and at the end ``END  number of cases``. The digest is of what
-the test's program printed: ``-`` for nothing, and none at all where that is not to be compared. Where the end is
-missing or counts otherwise, ``GROUP/summary`` fails.
+the test's program printed, ``-`` for nothing, with its exit status where that is not 0; and none at all where that is
+not to be compared. Where the end is missing or counts otherwise, ``GROUP/summary`` fails.
 """
 
 from __future__ import annotations
