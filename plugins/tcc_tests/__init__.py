@@ -25,7 +25,7 @@ _LEVELS: Final = {Depth.SMOKE: ("-O0", "-O2"), Depth.STANDARD: LEVELS, Depth.FUL
 
 
 class TccTests(Programs):
-    """A case is a program at one level: what it prints is held against its ``.expect``, and, as its exit, the oracle's."""
+    """A case is a program at one level: its output is held against its ``.expect``, and with its exit the oracle's."""
 
     name = "tcc_tests"
     summary = "TinyCC's tests2: what small programs print, at several levels"
