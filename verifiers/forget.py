@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 from verifiers.results import CellId
-from verifiers.words import stem
 
 
 def newest_folders(db: sqlite3.Connection) -> frozenset[str]:
@@ -54,8 +53,7 @@ def _newest(db: sqlite3.Connection) -> None:
     """
 
     def family(cell: str) -> str:
-        found = CellId.model_validate_json(cell)
-        return found.model_copy(update={"candidate": stem(found.candidate)}).model_dump_json()
+        return CellId.model_validate_json(cell).lasting.model_dump_json()
 
     db.create_function("family", 1, family, deterministic=True)
     db.execute("CREATE TEMP TABLE kinds AS SELECT id, family(cell) AS kind FROM cell_names")  # each name is read once

@@ -19,7 +19,7 @@ _LOOK_EVERY: Final = 5.0  # seconds
 
 @dataclass(frozen=True)
 class Pace:
-    """What is known of the cells before they run; ``end`` is on the monotonic clock."""
+    """What is known of the cells before they run, by their lasting names; ``end`` is on the monotonic clock."""
 
     seconds: Mapping[CellId, float] = field(default_factory=dict)  # that a cell took when it was last run
     waiting: frozenset[CellId] = frozenset()  # had their turn the last time, and were not run
@@ -27,11 +27,11 @@ class Pace:
 
     def key(self, cell: CellId) -> tuple[bool, float]:
         """Cells begin in the order of their keys. One that was never run may be long."""
-        return cell not in self.waiting, -self.seconds.get(cell, float("inf"))
+        return cell.lasting not in self.waiting, -self.seconds.get(cell.lasting, float("inf"))
 
     def too_late(self, cell: CellId) -> bool:
         """Whether the cell would not end in time, by what it took before."""
-        return self.end is not None and self.seconds.get(cell, 0.0) > self.end - time.monotonic()
+        return self.end is not None and self.seconds.get(cell.lasting, 0.0) > self.end - time.monotonic()
 
 
 class Curfew:

@@ -16,6 +16,7 @@ from verifiers.words import Depth as Depth
 from verifiers.words import Reason as Reason
 from verifiers.words import Step as Step
 from verifiers.words import VerdictKind as VerdictKind
+from verifiers.words import stem
 
 SCHEMA = 1
 
@@ -306,6 +307,11 @@ class CellId(Frozen):
     def what(self) -> str:
         """What is built and tested: the row of a matrix."""
         return " ".join([f"{self.project}@{self.version}", *self.of_tests])
+
+    @property
+    def lasting(self) -> CellId:
+        """The same without the candidate's version, for what outlasts a compiler that is rebuilt every day."""
+        return self.model_copy(update={"candidate": stem(self.candidate)})
 
 
 class Excused(Frozen):

@@ -32,7 +32,7 @@ from verifiers.pace import Curfew, Pace
 from verifiers.passage import Engine
 from verifiers.plan import Plan
 from verifiers.request import Asked, Request, levels_of, mix_of, sample_of
-from verifiers.results import MatrixResult
+from verifiers.results import MatrixResult, VerdictKind
 from verifiers.sandbox import UnknownSandbox
 from verifiers.state import State, default_state
 from verifiers.store import Store
@@ -230,10 +230,12 @@ class Session:
 
 def _pace(store: Store, end: float | None) -> Pace:
     """What the history knows before the night begins."""
-    seconds = {place.cell: place.seconds for place in store.places() if place.seconds is not None}
+    judged = [place for place in store.places() if place.verdict in (VerdictKind.PASS, VerdictKind.FAIL)]
+    seconds = {place.cell.lasting: place.seconds for place in judged if place.seconds is not None}
     last = store.newest(nightly=True)
     before, never = (store.not_run(last.id) if last else None) or ([], [])
-    return Pace(seconds=seconds, waiting=frozenset([*(place.cell for place in before), *never]), end=end)
+    waiting = frozenset(cell.lasting for cell in (*(place.cell for place in before), *never))
+    return Pace(seconds=seconds, waiting=waiting, end=end)
 
 
 def _fetch_first(

@@ -143,6 +143,8 @@ class TestNights:
         assert night(verify, "--cc", "tcc").returncode == 0
         assert night(verify).returncode == 1
         assert ear.new() == []
+        done = night(verify, "--cc", "cl")
+        assert (done.returncode, "no such cell; [nightly] in" in done.stderr) == (2, True), done.stderr
 
     def test_what_was_not_delivered_is_told_again(self, verify: Verify, ear: Ear) -> None:
         """With the next night, or with --resume; and the night says so."""

@@ -19,6 +19,7 @@ from verifiers.nightly.retention import tidy
 from verifiers.nightly.settings import KeepConfig, NightlyConfig
 from verifiers.pace import Pace
 from verifiers.results import CellId, CellResult, Excused, Reason, Ruling, Step, Verdict, VerdictKind
+from verifiers.session import _pace
 from verifiers.state import State
 from verifiers.store import Store
 
@@ -307,7 +308,7 @@ class TestPace:
 
     def test_order(self) -> None:
         """What the last night did not come to, then what was never run, then the longest."""
-        cells = [cell(name) for name in ("short", "long", "new", "waiting")]
+        cells = [cell(name, candidate="mycc") for name in ("short", "long", "new", "waiting")]
         seconds = {cells[0]: 5.0, cells[1]: 500.0, cells[3]: 1.0}
         pace = Pace(seconds=seconds, waiting=frozenset([cells[3]]))
         assert [each.project for each in sorted(cells, key=pace.key)] == ["waiting", "new", "long", "short"]
@@ -315,8 +316,19 @@ class TestPace:
 
     def test_too_late(self) -> None:
         """By what it took the last time."""
-        pace = Pace(seconds={P: 60.0}, end=time.monotonic() + 30)
-        assert pace.too_late(P) and not pace.too_late(cell("q"))
+        pace = Pace(seconds={P.lasting: 60.0}, end=time.monotonic() + 30)
+        assert pace.too_late(P) and pace.too_late(NEWER.cell) and not pace.too_late(cell("q"))
+
+    def test_a_compiler_that_is_rebuilt_every_day(self, tmp_path: Path) -> None:
+        """Its cells go on where the last night's stopped, though they have another name."""
+        store = opened(tmp_path)[1]
+        run = store.begin(json.dumps({"nightly": True}))
+        q = cell("q", candidate="mycc-1.2")
+        store.plan(run, [P, q])
+        store.save(result(P, run_id=run))
+        pace = _pace(store, None)
+        today = [cell(name, candidate="mycc-1.3") for name in "pqr"]
+        assert [each.project for each in sorted(today, key=pace.key)] == ["q", "r", "p"]
 
 
 class TestSettings:
@@ -346,6 +358,15 @@ class TestSettings:
         torture = request_of(settings, {"projects": ["gcc_torture"]})
         assert (torture.projects, torture.sample) == (("gcc_torture",), "5%")
         assert request_of(settings, {"projects": ["perl"]}).projects == ()
+
+    def test_a_part_may_say_no(self) -> None:
+        """Or 0: what it says is not what [nightly] says."""
+        part = {"projects": ["sqlite"], "accommodate": False, "seed": 0}
+        settings = NightlyConfig.model_validate(
+            {"projects": ["sqlite"], "accommodate": True, "seed": 5, "also": [part, {"projects": ["redis"]}]}
+        )
+        request = request_of(settings, {})
+        assert [(each.accommodate, each.seed) for each in request.also] == [(False, 0), (True, 5)]
 
     @pytest.mark.parametrize(
         ("text", "complaint"),

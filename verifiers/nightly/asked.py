@@ -27,7 +27,8 @@ def request_of(settings: NightlyConfig, only: Mapping[str, Sequence[str]], **mor
 
 def _cells(part: CellsConfig, base: NightlyConfig) -> dict[str, Sequence[str]]:
     """The fields of a part; what it does not say is as in [nightly]."""
-    fields = {name: getattr(part, name) or getattr(base, name) for name in CellsConfig.model_fields}
+    said = part.model_fields_set
+    fields = {name: getattr(part if name in said else base, name) for name in CellsConfig.model_fields}
     return {name: value for name, value in fields.items() if value is not None}
 
 

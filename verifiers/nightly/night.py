@@ -39,6 +39,12 @@ class NothingNightly(UsageError):
     msg = 'no [nightly] projects in {path}; give them, such as projects = ["sqlite"] and candidates = ["clang"]'
 
 
+class NothingLeft(UsageError):
+    """The night has no such cell."""
+
+    msg = "the night has no such cell; [nightly] in {path} has projects {projects}, candidates {candidates}"
+
+
 class NightRunning(InfrastructureError):
     """Two nights at once."""
 
@@ -74,7 +80,7 @@ class Nightly:
     ) -> int:
         """Run a night, or complete one that was killed; always leaves a report. Returns the exit code."""
         if not request.projects:
-            raise NothingNightly(path=self._session.config.path or "verify.toml")
+            raise self._nothing()
         notify.check(self._settings.notify.urls)
         self._state.open(resuming=resume)
         run, known = None, self._store.newest(nightly=True)
@@ -107,6 +113,16 @@ class Nightly:
         if failed:
             raise failed
         return code
+
+    def _nothing(self) -> UsageError:
+        """Why there is no cell to run."""
+        path, whole = self._session.config.path or "verify.toml", request_of(self._settings, {})
+        if not whole.projects:
+            return NothingNightly(path=path)
+        parts = (whole, *whole.also)
+        projects = dict.fromkeys(name for part in parts for name in part.projects)
+        candidates = dict.fromkeys(name for part in parts for name in part.candidates)
+        return NothingLeft(path=path, projects=", ".join(projects), candidates=", ".join(candidates))
 
     def merge(self, request: Request, folders: Sequence[Path]) -> int:
         """Make one night of parts that ran elsewhere, and end it. Returns the exit code."""

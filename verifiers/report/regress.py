@@ -163,7 +163,7 @@ def _by_place(
     found: dict[CellId, list[CellId]] = {}
     for cell in cells:
         if cell not in taken:
-            place = cell.model_copy(update={"candidate": "" if across else stem(cell.candidate)})
+            place = cell.model_copy(update={"candidate": ""}) if across else cell.lasting
             found.setdefault(place, []).append(cell)
     return found
 
