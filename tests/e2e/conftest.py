@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -86,9 +88,9 @@ class Verify:
         return str(path)
 
 
-@pytest.fixture
-def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
-    folder = tmp_path_factory.mktemp("verify")
+@contextmanager
+def serving(folder: Path) -> Iterator[Verify]:
+    """The command in a folder, and its archive on a server."""
     served = folder / "served"
     served.mkdir()
     for path in (folder, *folder.parents):
@@ -104,3 +106,20 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
     yield Verify(folder, f"http://127.0.0.1:{server.server_port}", served)
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What any run learns of this machine's compilers: digests, answers, the driver. It costs more than a small cell."""
+    with serving(tmp_path_factory.mktemp("known")) as verify:
+        done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang", "--cc", "tcc")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return verify.folder / "state" / "cache"
+
+
+@pytest.fixture
+def verify(tmp_path_factory: pytest.TempPathFactory, known: Path) -> Iterator[Verify]:
+    """With a state folder in which nothing has run, on a machine whose compilers are known."""
+    with serving(tmp_path_factory.mktemp("verify")) as verify:
+        shutil.copytree(known, verify.folder / "state" / "cache")
+        yield verify
