@@ -110,7 +110,7 @@ def serving(folder: Path) -> Iterator[Verify]:
 
 @pytest.fixture(scope="session")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What any run learns of this machine's compilers: digests, answers, the driver. It costs more than a small cell."""
+    """What any run learns of this machine's compilers, at more cost than a small cell: digests, answers, the driver."""
     with serving(tmp_path_factory.mktemp("known")) as verify:
         done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang", "--cc", "tcc")
         assert done.returncode == 0, done.stdout + done.stderr
