@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from verifiers.results import CaseOutcome, TestCase
 
 _LINE = re.compile(rb"(PASS|FAIL|XFAIL|XPASS|SKIP|ERROR): (\S.{0,500})")
+_TOTAL = re.compile(rb"# TOTAL: +(\d+)")
 _OUTCOMES = {
     b"PASS": CaseOutcome.PASS,
     b"FAIL": CaseOutcome.FAIL,
@@ -19,8 +20,19 @@ _OUTCOMES = {
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
-    """One case for each ``RESULT: name`` line; the summary's ``# PASS:  9`` is none."""
+    """One case for each ``RESULT: name`` line, and ``summary``, which fails, where the totals count otherwise.
+
+    There is a ``# TOTAL:`` a folder with tests, and none with Automake's older, serial harness.
+    """
+    seen = 0
+    totals: list[int] = []
     for line in lines:
         if found := _LINE.match(line):
+            seen += 1
             name = found[2].decode("utf-8", "backslashreplace").strip()
             yield TestCase(name=name, outcome=_OUTCOMES[found[1]])
+        elif total := _TOTAL.match(line):
+            totals.append(int(total[1]))
+    if totals and sum(totals) != seen:
+        message = f"{seen} tests were seen, but the summary counts {sum(totals)}"
+        yield TestCase(name="summary", outcome=CaseOutcome.FAIL, message=message)

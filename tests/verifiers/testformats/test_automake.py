@@ -31,3 +31,14 @@ class TestParse:
             "tests/nls-1": CaseOutcome.SKIP,
             "tests/setup-1": CaseOutcome.CRASH,
         }
+
+    def test_a_program_that_speaks_for_others(self) -> None:
+        """What looks like a result and is none of the harness's is not counted by it; so is one that was lost."""
+        assert "summary" not in {case.name for case in parse((OUTPUT * 2).splitlines(keepends=True))}
+        for output, seen in (
+            (b"PASS: tests/last-3\n" + OUTPUT, 7),
+            (OUTPUT.replace(b"FAIL: tests/greeting-1\n", b""), 5),
+        ):
+            *_, summary = parse(output.splitlines(keepends=True))
+            assert (summary.name, summary.outcome) == ("summary", CaseOutcome.FAIL)
+            assert summary.message == f"{seen} tests were seen, but the summary counts 6"
