@@ -325,7 +325,8 @@ def _parents(mounts: Sequence[Mount]) -> list[str]:
     found: dict[str, None] = {}
     for mount in mounts:
         parents = list(reversed(PurePosixPath(mount.target).parents))[1:]
-        if parents and (parents[0].name in _SKIPPED or not os.path.isdir(parents[0])):
+        lent = parents and parents[0].name not in _SKIPPED and os.path.isdir(parents[0])
+        if not lent or PurePosixPath("/var/tmp") in parents:
             found.update(dict.fromkeys(map(str, parents)))
     return list(found)
 

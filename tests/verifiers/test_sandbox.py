@@ -142,8 +142,9 @@ class TestMounts:
         tool.chmod(0o755)
         if ROOT:
             tool.parent.chmod(0o700)
-        box.run(["/root/deep/er/hello"], mounts=[Mount(tool, "/root/deep/er")])
-        assert box.said == "hello from /root/deep/er/hello\n"
+        for place in ("/root/deep/er", "/tmp/deep/er", "/var/tmp/even/deep/er"):
+            assert box.run([f"{place}/hello"], mounts=[Mount(tool, place)]).exit == 0
+            assert f"hello from {place}/hello\n" in box.said
         assert box.run(["touch", "/root/deep/er/new"], mounts=[Mount(tool, "/root/deep/er")]).exit == 1
         assert not (tool / "new").exists()
 
