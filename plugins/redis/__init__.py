@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from verifiers.workspace import Workspace
 
 _FOLDER = Path(__file__).parent
+_JEMALLOC = ("jemalloc_defs.h", "internal/jemalloc_internal_defs.h", "internal/jemalloc_preamble.h")
 _QUESTION = "the makefile's question for <stdatomic.h> is not known for one by the name foo.c, and may fail"
 
 # A folder for each unit, with links to the tree, as runtest empties tests/tmp when it starts.
@@ -138,6 +139,7 @@ class RedisJemalloc(Redis):
 
     name = "redis-jemalloc"
     summary = "Redis with its own jemalloc: as redis"
+    configuration = (*Redis.configuration, *(f"deps/jemalloc/include/jemalloc/{name}" for name in _JEMALLOC))
     allocator: ClassVar[str] = "jemalloc"
 
 

@@ -379,3 +379,10 @@ def test_the_hook() -> None:
     one, other = redis.ccverify_projects()
     assert (one.name, other.name) == ("redis", "redis-jemalloc")
     assert one.sources == other.sources
+
+
+def test_jemalloc_s_own_configuration() -> None:
+    """What its configure found is held against the oracle's: without atomics or TLS it is another allocator."""
+    one, other = (recipe.configuration for recipe in redis.ccverify_projects())
+    assert set(one) < set(other)
+    assert "deps/jemalloc/include/jemalloc/internal/jemalloc_internal_defs.h" in other
