@@ -44,7 +44,7 @@ class Ffmpeg(Make):
     assembly: ClassVar[tuple[str, ...]] = ("--disable-x86asm",)
     computed_names: ClassVar[tuple[ComputedName, ...]] = (
         ComputedName(
-            pattern=r"^checkasm/[^/]+/",
+            pattern=rf"^checkasm/(?:[^/]+/|{checkasm.VERSIONS}$)",
             reason="which functions have a version in assembler depends on the CPU and on what the compiler assembles",
             optional=True,
         ),
@@ -106,6 +106,13 @@ class FfmpegAsm(Ffmpeg):
     packages: ClassVar[tuple[str, ...]] = ("make", "diffutils", "nasm")
     arches: ClassVar[tuple[str, ...]] = ("x86_64", "i686")
     assembly: ClassVar[tuple[str, ...]] = ("--enable-x86asm", "--x86asmexe=nasm")
+    computed_names: ClassVar[tuple[ComputedName, ...]] = (
+        ComputedName(
+            pattern=r"^checkasm/[^/]+/",
+            reason="which functions have a version in assembler depends on the CPU; that some have, only on nasm",
+            optional=True,
+        ),
+    )
 
 
 def _ours(work: Workspace) -> str:

@@ -7,8 +7,9 @@
 - ``checkasm: all 12 tests passed`` or ``checkasm: 1 of 12 tests have failed``.
 
 A test is a case, and ``<test>/<function>`` is one for each function with more than one version. Which versions there
-are depends on the CPU and on the compiler's assembler, so they have no cases of their own. A test that had no function
-at all is skipped: checkasm says nothing against a name that it does not know.
+are depends on the CPU and on the compiler's assembler, so they have no cases of their own; but ``versions`` is a case
+where any function had a second one: a CPU that is not recognised leaves nothing to compare, without a word. A test that
+had no function at all is skipped, for checkasm says nothing against a name that it does not know.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _EXIT: Final = re.compile(rb"EXIT (\d+)$")
 _FUNCTION: Final = re.compile(rb" {4}FUNCTION (.+?)((?: \w+:(?:ok|failed))+)$")
 _DETAIL: Final = re.compile(rb" {4} +(\S+) \(.*\)$")
 _TOTALS: Final = re.compile(rb" {4}checkasm: (?:\d+ of \d+ tests have failed|all \d+ tests passed)$")
+VERSIONS: Final = "versions"
 SENT: Final = b"timeout: sending signal "
 """What ``timeout -v`` says when it ends a program."""
 
@@ -85,18 +87,27 @@ class _Test:
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[TestCase]:
-    """The cases of each test, in order."""
+    """The cases of each test, in order, and ``versions`` where there were any."""
+    several = False
+    for test, status in _tests(lines):
+        several |= any(len(versions) > 1 for versions in test.functions.values())
+        yield from test.cases(status)
+    if several:
+        yield TestCase(name=VERSIONS, outcome=CaseOutcome.PASS)
+
+
+def _tests(lines: Iterable[bytes]) -> Iterator[tuple[_Test, int | None]]:
     test: _Test | None = None
     for raw in lines:
         line = raw.rstrip(b"\r\n")
         if match := _TEST.match(line):
             if test:
-                yield from test.cases(None)
+                yield test, None
             test = _Test(text_of(match[1]))
         elif test and (match := _EXIT.match(line)):
-            yield from test.cases(int(match[1]))
+            yield test, int(match[1])
             test = None
         elif test:
             test.take(line)
     if test:
-        yield from test.cases(None)
+        yield test, None

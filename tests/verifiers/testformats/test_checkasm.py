@@ -16,11 +16,12 @@ def outcomes(output: bytes) -> dict[str, CaseOutcome]:
 
 class TestCheckasm:
     def test_tests_and_functions(self) -> None:
-        """Nine tests, two functions that have a second version, and two tests of what was not built."""
+        """Nine tests, two functions with a second version, that there are any, and two tests of what was not built."""
         found = outcomes(LOG.read_bytes())
         assert [name for name in found if "/" in name] == ["sw_rgb/interleave_bytes", "sw_rgb/interleave_bytes_aligned"]
         skipped = {name for name, outcome in found.items() if outcome is CaseOutcome.SKIP}
-        assert (len(found), skipped) == (11, {"vf_eq", "h264dsp"})
+        assert (len(found), skipped) == (12, {"vf_eq", "h264dsp"})
+        assert list(found)[-1] == "versions"
         assert {outcome for name, outcome in found.items() if name not in skipped} == {CaseOutcome.PASS}
 
     def test_a_version_that_differs(self) -> None:
@@ -37,3 +38,9 @@ class TestCheckasm:
         found = outcomes(cut[0] + cut[1])
         assert found.popitem() == ("sw_rgb", CaseOutcome.CRASH)
         assert set(found.values()) == {CaseOutcome.PASS}
+
+    def test_a_cpu_that_is_not_recognised(self) -> None:
+        """Then each function has its C version alone, every test passes, and nothing was compared."""
+        found = outcomes(LOG.read_bytes().replace(b"c:ok sse2:ok", b"c:ok"))
+        assert len(found) == 9
+        assert "versions" not in found
