@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -100,7 +101,7 @@ def rule(
         excused=verdict.kind is VerdictKind.FAIL and whole and bool(by) and covered.issuperset(failing),
         by=tuple(by),
         expired=tuple(_covering(verdict, [each for each in fitting if each not in valid], failing)),
-        unexpected=tuple(_unexpected(verdict, valid, failing, passed)),
+        unexpected=tuple(_unexpected(verdict, valid, failing, cache(passed))),
     )
 
 

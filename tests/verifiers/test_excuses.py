@@ -139,6 +139,13 @@ class TestRule:
         assert [each.cases for each in ruled(verdict, given).unexpected] == cases
 
 
+def test_the_cases_are_read_once() -> None:
+    """However many excuses ask for them: they may be 300,000."""
+    asked = []
+    rule(CELL, GREEN, [excuse(case=name) for name in "abc"], TODAY, lambda: asked.append(1) or PASSED)
+    assert len(asked) == 1
+
+
 def test_idle_excuses_are_named() -> None:
     """Those of no cell, perhaps misspelt, and those that expired; none where all are of use."""
     other = excuse(project="q")
