@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Folder:
             staging.write_bytes(data.encode("utf-8", "replace") if isinstance(data, str) else data)
             staging.replace(path)
         except OSError as error:
-            staging.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                staging.unlink()
             raise Unwritable(path=path, detail=error.strerror or error) from error
         self._written.add(name)
 

@@ -14,6 +14,7 @@ import pytest
 from tests.verifiers.report.hostile import LONG, hostile
 from tests.verifiers.report.made import cell, history, matrix, result
 from verifiers.cli.report import FORMATS
+from verifiers.errors import Unwritable
 from verifiers.report.badges import badges
 from verifiers.report.data import schema
 from verifiers.report.files import Folder
@@ -347,6 +348,12 @@ class TestFolder:
         assert (out / "mine.txt").read_text() == "mine"
         assert (root / "history.db").exists()
         assert before and not list(out.rglob("*.html"))
+
+    def test_a_place_that_is_no_folder(self, tmp_path: Path) -> None:
+        """One line, not a traceback."""
+        (tmp_path / "file").write_text("")
+        with pytest.raises(Unwritable, match="cannot write to"):
+            Folder(tmp_path / "file" / "report").write("index.html", "")
 
     def test_health_of_a_run_that_was_cut_short(self, tmp_path: Path) -> None:
         """It is said."""
