@@ -7,7 +7,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -208,12 +208,18 @@ class Store:
         return list(self._results("SELECT result FROM cells ORDER BY id DESC LIMIT ?", (limit,)))
 
     def failed_cases(self, cell: CellId) -> tuple[str, ...]:
-        """Cases that differed in the newest finished run of that project, version, arch, candidate and levels."""
+        """Cases that differed when cases of that project, version, arch and candidate were last compared.
+
+        At the cell's levels, or at all; a run of cases that were named says nothing of the others.
+        """
         query = (
             "SELECT result FROM cells WHERE project = ? AND version = ? AND arch = ? AND candidate = ?"
-            " AND verdict IN ('pass', 'fail', 'flaky') ORDER BY id DESC LIMIT 1"
+            " AND verdict IN ('pass', 'fail', 'flaky') AND json_extract(result, '$.verdict.compared') > 0"
+            " AND json_extract(result, '$.cell.levels') IN ('[]', ?)"
+            " AND coalesce(json_extract(result, '$.cell.sample.cases'), '[]') = '[]' ORDER BY id DESC LIMIT 1"
         )
-        last = next(self._results(query, (cell.project, cell.version, cell.arch, cell.candidate)), None)
+        levels = json.dumps(cell.levels, separators=(",", ":"))
+        last = next(self._results(query, (cell.project, cell.version, cell.arch, cell.candidate, levels)), None)
         return tuple(each.name for each in last.verdict.differences) if last else ()
 
     def units(self, cell: CellId) -> int:
@@ -317,10 +323,8 @@ class Store:
         """Delete what is of runs that began before a time, but for every cell's newest place; returns how many runs."""
         with self._connection() as db:
             gone = forget(db, before)
-        with self._connection() as db:
-            wasteful = is_wasteful(db)
-        if wasteful:
-            with closing(sqlite3.connect(self._state.database, timeout=30)) as db:
+        with suppress(Unwritable), self._connection() as db:  # no room to shrink it, or another reads: the next time
+            if is_wasteful(db):
                 db.execute("VACUUM")
         return gone
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests.verifiers.report.made import cell
+from tests.verifiers.report.made import result as made
 from verifiers.errors import CcverifyError
-from verifiers.results import CellId, CellResult, Depth, Reason, Verdict, VerdictKind
+from verifiers.results import CellId, CellResult, Depth, Reason, Sample, Step, Verdict, VerdictKind
 from verifiers.state import State
 from verifiers.store import DamagedHistory, NewerHistory, Store
 
@@ -75,6 +78,36 @@ class TestStore:
         with pytest.raises(DamagedHistory, match="move it away") as caught:
             store.begin("{}")
         assert isinstance(caught.value, CcverifyError)
+
+    def test_the_failures_of_the_last_time(self, store: Store) -> None:
+        """Of the last time that they were to be seen."""
+        run, one = store.begin("{}"), cell(levels=("-O2",))
+        store.save(made(cell(), VerdictKind.FAIL, failing=["a/-O0", "b/-O2"], run_id=run))
+        store.save(made(cell(), VerdictKind.FAIL, reason=Reason.BAD_FLAG, step=Step.BUILD, run_id=run))
+        store.save(made(cell(sample=Sample(cases=("c/-O1",))), run_id=run))
+        store.save(made(cell(levels=("-O1",)), run_id=run))
+        assert store.failed_cases(cell()) == store.failed_cases(one) == ("a/-O0", "b/-O2")
+        store.save(made(one, VerdictKind.FAIL, failing=["b/-O2"], run_id=run))
+        assert store.failed_cases(one) == ("b/-O2",)
+        store.save(made(cell(sample=Sample(failed_only=True)), run_id=run))
+        assert store.failed_cases(cell()) == store.failed_cases(one) == ()
+
+    def test_without_room_it_is_shrunk_another_time(self, store: Store, tmp_path: Path) -> None:
+        """Which ends no night."""
+        with store._connection() as db:
+            db.execute("CREATE TABLE filler(x)")
+            db.executemany("INSERT INTO filler VALUES(?)", ((bytes(10_000),) for _ in range(400)))
+            db.execute("DELETE FROM filler WHERE rowid > 100")
+        size = (tmp_path / "history.db").stat().st_size
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            assert store.forget("2000-01-01") == 0
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert (tmp_path / "history.db").stat().st_size == size
+        store.forget("2000-01-01")
+        assert (tmp_path / "history.db").stat().st_size < size / 2
 
 
 class TestWorkFolders:
