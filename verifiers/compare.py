@@ -127,6 +127,9 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
     if dead := dead_suites(oracle.cases):
         message = f"the oracle's own suite did not complete: {', '.join(dead)}"
         return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
+    if not base.compared:
+        message = "of what the oracle passes, nothing was run: each of its cases may be missing"
+        return _marked(base, VerdictKind.ERROR, Reason.NO_TESTS, Step.TEST, message)
     if made.units != oracle.provenance.units:
         note = f"{made.units} units were built, but {oracle.provenance.units} with the oracle"
         return base.model_copy(update={"notes": (*base.notes, note)})

@@ -131,6 +131,11 @@ class TestCompare:
         assert verdict.kind is VerdictKind.PASS
         assert verdict.notes
 
+    def test_not_all_may_be_missing(self) -> None:
+        """Where nothing that the oracle passes was run, there is nothing to be green for."""
+        verdict = compare(run(a="fail"), run(a="fail", COMPILER_gcc="pass"), lambda name: name.startswith("COMPILER"))
+        assert (verdict.kind, verdict.reason) == (VerdictKind.ERROR, Reason.NO_TESTS)
+
     def test_a_silent_fault_is_not_green(self) -> None:
         """A compiler that said success and made nothing is red, also where the tests did not notice."""
         fault = Fault(reason=Reason.FALSE_SUCCESS, unit="x.c", message="wrote no output")
