@@ -48,6 +48,8 @@ class TestNames:
             ([], ["--project"]),
             (["--resume"], ["nothing to resume"]),
             (["show", "sqlite"], ["no finished cell"]),
+            (["compare", "previous", "--cases", "-1"], ["--cases", "greater"]),
+            (["--project", "sqlite", "--jobs", "0"], ["--jobs", "greater"]),
         ],
     )
     def test_unknown(self, verify: Verify, arguments: list[str], parts: list[str]) -> None:
@@ -190,6 +192,14 @@ class TestStateFolder:
         assert done.returncode == 3, done.stdout + done.stderr
         assert "pass" not in done.stdout.replace("0 pass", "")
         assert "space" in done.stdout + done.stderr
+
+    def test_doctor_leaves_what_resume_goes_on_with(self, verify: Verify) -> None:
+        """It is no run."""
+        cut = verify.folder / "state" / "work" / "abc" / "cut.json"
+        cut.parent.mkdir(parents=True)
+        cut.write_text("{}")
+        assert "sandbox" in verify.run("doctor", "--project", "sqlite").stdout
+        assert cut.exists()
 
     def test_not_a_folder(self, verify: Verify) -> None:
         """The state folder's place is taken by a file."""

@@ -160,6 +160,17 @@ class TestNights:
         done = night(verify, "--resume")
         assert (done.returncode, "nothing to resume" in done.stderr) == (2, True)
 
+    def test_a_report_that_cannot_be_written(self, verify: Verify, ear: Ear) -> None:
+        """Keeps nobody from being told, also of that."""
+        more = f'oracle_days = 0\nreport = "{verify.folder}/verify.toml/report"'
+        described(verify, ear, f'"{verify.folder}/compiler/mycc"', more)
+        verify.compiler(BAD)
+        done = night(verify)
+        assert (done.returncode, "cannot write to" in done.stderr) == (1, True)
+        (told,) = ear.new()
+        assert told["title"] == "ccverify: 1 newly failing, harness not well"
+        assert "harness not well: cannot write to" in told["message"]
+
     def test_excused_and_expired(self, verify: Verify, ear: Ear) -> None:
         """Never green, never red; red again when the excuse expires; and told when it passes."""
         excuse = (
@@ -291,6 +302,13 @@ class TestNights:
         assert "2 cells = 1 pass + 1 fail" in (out / "index.html").read_text()
         (page,) = [page for page in (out / "cells").iterdir() if "mycc" in page.name]
         assert "not ok 1" in page.read_text()  # the part's log came along
+
+    def test_a_part_that_is_none(self, verify: Verify) -> None:
+        """Leaves no night behind that --resume would go on with."""
+        described(verify, None, '"tcc"')
+        done = night(verify, "--merge", str(verify.folder / "gone"))
+        assert (done.returncode, "holds no night" in done.stderr) == (2, True)
+        assert Store(State(verify.folder / "state")).runs() == []
 
 
 class TestKilled:

@@ -14,10 +14,12 @@ from tests.verifiers.report.made import cell, result
 from verifiers.compare import doubted
 from verifiers.config import ConfigError, load_config
 from verifiers.nightly.asked import request_of
+from verifiers.nightly.merge import merge
 from verifiers.nightly.news import Kind, Told, headline, lines, news
 from verifiers.nightly.retention import tidy
 from verifiers.nightly.settings import KeepConfig, NightlyConfig
 from verifiers.pace import Pace
+from verifiers.report.wording import log_of
 from verifiers.results import CellId, CellResult, Excused, Reason, Ruling, Step, Verdict, VerdictKind
 from verifiers.session import _pace
 from verifiers.state import State
@@ -301,6 +303,33 @@ class TestRetention:
         assert not kept.path.exists() and young.path.exists()
         tidy(state, store, KeepConfig())
         assert not (roots / "a-old").exists() and (roots / "a-new").exists() and not baseline.exists()
+
+
+class TestMerge:
+    """One night of several machines' parts."""
+
+    def test_every_log_comes_along(self, tmp_path: Path) -> None:
+        """And is found: the failed step's, and those of an oracle that ran for another cell, in another night."""
+        part, there = opened(tmp_path / "part")
+        run = there.begin(json.dumps({"nightly": True}))
+        made = result(P, VerdictKind.FAIL, reason=Reason.REJECTS_VALID, step=Step.BUILD, run_id=run)
+        logs = {"candidate": f"{made.folder}/candidate-build.log", "oracle": "logs/older/q/oracle-build.log"}
+        sides = {}
+        for role, log in logs.items():
+            (part.root / log).parent.mkdir(parents=True)
+            (part.root / log).write_text(role)
+            side = getattr(made, role)
+            steps = tuple(each.model_copy(update={"log": log}) for each in side.steps)
+            sides[role] = side.model_copy(update={"steps": steps})
+        there.save(made.model_copy(update=sides))
+        there.finish(run)
+        state, store = opened(tmp_path / "whole")
+        night = store.begin(json.dumps({"nightly": True}))
+        merge(state, store, night, [part.root], print)
+        (found,) = store.of_run(night)
+        assert log_of(found) == f"{found.folder}/candidate-build.log"
+        for role, side in (("candidate", found.candidate), ("oracle", found.oracle)):
+            assert side and {(state.root / step.log).read_text() for step in side.steps} == {role}
 
 
 class TestPace:

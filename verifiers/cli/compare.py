@@ -15,7 +15,7 @@ def compare(
         str, typer.Argument(metavar="OLD", help="A run (its id, the beginning of it, a date, previous) or a compiler.")
     ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Likewise; latest is the newest run.")] = "latest",
-    limit: Annotated[int, typer.Option("--cases", metavar="N", help="How many cases of a kind to print.")] = 10,
+    limit: Annotated[int, typer.Option("--cases", metavar="N", min=0, help="How many cases of a kind to print.")] = 10,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
     state: StateDir = None,
     config: ConfigFile = None,

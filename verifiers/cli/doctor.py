@@ -54,7 +54,7 @@ def doctor(
     if lacking:
         print(f"  missing: {' '.join(lacking)}\n  install: {packages.install_line(lacking)}")
     place = State(state or Path(settings.state or default_state()))
-    place.open()
+    place.open(resuming=True)
     trouble = _sandbox_trouble(isolation, place)
     print(f"sandbox    {isolation}: {trouble or 'works'}")
     for target in () if trouble else targets:

@@ -22,6 +22,6 @@ SandboxName = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result models as JSON on standard output.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run again what the cache could answer.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="Default: the cores.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", min=1, help="Default: the cores.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Use cached sources only.")]
 Install = Annotated[bool, typer.Option(help="As root, install missing Debian packages.")]

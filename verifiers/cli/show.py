@@ -30,7 +30,7 @@ def show(
             metavar="WORD…", help="Parts of a cell's name, e.g. sqlite tcc, or of its run; a case may follow."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option("--cases", metavar="N", help="How many failing cases to print.")] = 20,
+    limit: Annotated[int, typer.Option("--cases", metavar="N", min=0, help="How many failing cases to print.")] = 20,
     state: StateDir = None,
     config: ConfigFile = None,
     json: Json = False,

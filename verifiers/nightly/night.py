@@ -10,14 +10,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from verifiers.errors import CcverifyError, InfrastructureError, UsageError
+from verifiers.errors import CcverifyError, InfrastructureError, Unwritable, UsageError
 from verifiers.excuses import idle
 from verifiers.files import atomic_write, is_locked, lock
 from verifiers.matrix import exit_code
 from verifiers.nightly import notify
 from verifiers.nightly.asked import AXES, request_of
-from verifiers.nightly.merge import merge
-from verifiers.nightly.news import Told, headline, lines, news
+from verifiers.nightly.merge import merge, night_of
+from verifiers.nightly.news import Item, Told, headline, lines, news
 from verifiers.nightly.retention import tidy
 from verifiers.report import changes
 from verifiers.report.files import Folder
@@ -126,31 +126,48 @@ class Nightly:
 
     def merge(self, request: Request, folders: Sequence[Path]) -> int:
         """Make one night of parts that ran elsewhere, and end it. Returns the exit code."""
-        self._state.open()
+        self._state.open(resuming=True)
+        for folder in folders:  # a wrong one leaves no night behind
+            night_of(folder)
         run = self._store.begin(request.model_dump_json())
         merge(self._state, self._store, run, folders, self._say)
         return self.end(run)
 
     def end(self, run: str) -> int:
-        """Write the report of a run, remove what is old, and tell what is new. Returns the exit code."""
+        """Write the report of a run, tell what is new, and remove what is old. Returns the exit code."""
         selection = select(self._store, run)
         health = health_of(selection, self._store, self._state.root, stale=self._settings.stale)
         folder = Folder(Path(self._settings.report or self._state.root / "reports" / "nightly"))
-        self._compare(selection, folder)
+        troubles = list(health.troubles)
+        try:
+            self._compare(selection, folder)
+            for path in publish(self._settings.formats, selection, self._store, self._state.root, folder, health):
+                print(path)
+        except Unwritable as error:  # what is new is told all the same
+            self._say(str(error))
+            troubles.append(str(error))
         planned = [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never]
         results = (result for _, result in loaded(self._store, selection.places))
-        items, told = news(self._told(), run, results, planned, health.troubles, self._is_whole(selection))
+        items, told = news(self._told(), run, results, planned, troubles, self._is_whole(selection))
         for each in idle(self._session.config.excuse, planned, date.today()):
             self._say(each)
+        delivered = self._tell(items, health.line, selection, folder)
+        if delivered:
+            atomic_write(self._state.root / "nightly.json", told.model_dump_json().encode())
+        self._say(str(tidy(self._state, self._store, self._settings.keep)))
+        lost = not delivered or len(troubles) > len(health.troubles)
+        return self._code(run) or (InfrastructureError.exit_code if lost else 0)
+
+    def _tell(self, items: Sequence[Item], health: str, selection: Selection, folder: Folder) -> bool:
+        """Keep what is new beside the report, and send it; whether that arrived."""
         link = self._settings.notify.link.rstrip("/")
         pages = {place.cell: f"{link}/cells/{slug(place.cell)}.html" for place in selection.places} if link else {}
         told_lines = list(lines(items, self._settings.notify.cases, pages))
-        rest = ["", health.line, *([link] if link else [])]
-        folder.write("news.txt", "\n".join([*told_lines, *rest, ""]))
+        rest = ["", health, *([link] if link else [])]
+        with contextlib.suppress(Unwritable):  # it was said already
+            folder.write("news.txt", "\n".join([*told_lines, *rest, ""]))
+            folder.finish()
         more = [f"… and {len(told_lines) - _LINES:,} lines more in news.txt"] if len(told_lines) > _LINES else []
-        for path in publish(self._settings.formats, selection, self._store, self._state.root, folder, health):
-            print(path)
-        self._say(str(tidy(self._state, self._store, self._settings.keep)))
         self._say(f"news: {headline(items) or 'none'}")
         if items:
             try:
@@ -158,9 +175,8 @@ class Nightly:
                 notify.send(self._settings.notify.urls, f"ccverify: {headline(items)}", text)
             except CcverifyError as error:
                 self._say(str(error))
-                return self._code(run) or error.exit_code
-        atomic_write(self._state.root / "nightly.json", told.model_dump_json().encode())
-        return self._code(run)
+                return False
+        return True
 
     def _is_whole(self, selection: Selection) -> bool:
         """Whether it was to have all that [nightly] says, and not only some of it."""
