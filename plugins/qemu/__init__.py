@@ -107,6 +107,7 @@ class Qemu(Recipe):
             for name, text in guest.files().items():
                 work.write(f"{_OURS}/{name}", text)
             work.run(work.oracle_for(guest.arch), *guest.compile(_OURS), "-o", f"guest-{guest.arch}")
+            work.run("chmod", "a-x", f"guest-{guest.arch}")  # no program of the target's, to be started by a script
 
     def suites(self, work: Workspace) -> Sequence[Suite]:
         """The guests, what the emulators say of themselves, and meson's suites of the depth."""

@@ -14,6 +14,7 @@ from compiler.arches import arch
 from plugins import qemu
 from plugins.qemu import guests
 from plugins.qemu.guests import GUESTS
+from verifiers.emulation import wrap
 from verifiers.results import CaseOutcome, Depth, Reason
 
 if TYPE_CHECKING:
@@ -174,3 +175,21 @@ class TestRecipe:
         recipe = qemu.Qemu()
         assert "gcc-riscv64-linux-gnu" not in recipe.packages_for(Depth.SMOKE)
         assert {"gcc-riscv64-linux-gnu", "gcc-aarch64-linux-gnu"} <= set(recipe.packages_for(Depth.STANDARD))
+
+    @pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-gcc"), reason="needs gcc-aarch64-linux-gnu")
+    def test_a_guest_of_the_target_s_own_arch_stays_what_it_is(self, tmp_path: Path) -> None:
+        """Where scripts stand in the place of the target's programs, none stands in that of what these emulate."""
+
+        def run(program: str, *arguments: str, **more: object) -> None:
+            if program != "ninja" and not any("x86_64" in word or "riscv64" in word for word in arguments):
+                subprocess.run([program, *arguments], cwd=tmp_path, check=True)
+
+        def write(name: str, text: str) -> None:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+
+        place = work(Depth.STANDARD, cross=True)
+        vars(place).update(run=run, write=write, oracle_for=lambda name: f"{name}-linux-gnu-gcc")
+        qemu.Qemu().build(place)
+        assert (tmp_path / "guest-aarch64").read_bytes()[:4] == b"\x7fELF"
+        assert wrap(tmp_path, "/cell/build", arch("aarch64"), ("qemu-aarch64", "-0")) == 0
