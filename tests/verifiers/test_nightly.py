@@ -325,7 +325,8 @@ class TestMerge:
         there.finish(run)
         state, store = opened(tmp_path / "whole")
         night = store.begin(json.dumps({"nightly": True}))
-        merge(state, store, night, [part.root], print)
+        merge(state, store, night, [part.root], ["x86_64", "i686"], print)
+        assert [each.note for each in store.runs()] == ["no part has i686"]  # as when its machine was lost
         (found,) = store.of_run(night)
         assert log_of(found) == f"{found.folder}/candidate-build.log"
         for role, side in (("candidate", found.candidate), ("oracle", found.oracle)):

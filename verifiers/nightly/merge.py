@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from verifiers.errors import UsageError
@@ -28,10 +28,13 @@ def night_of(folder: Path) -> RunRow:
     return night
 
 
-def merge(state: State, store: Store, run: str, folders: Sequence[Path], say: Callable[[str], None]) -> None:
+def merge(
+    state: State, store: Store, run: str, folders: Sequence[Path], arches: Collection[str], say: Callable[[str], None]
+) -> None:
     """Take the last night of each folder into ``run``; of a cell that several have, the first.
 
-    Where a part did not come to its end, its cells without a result are planned here too, and so are not run.
+    Where a part did not come to its end, its cells without a result are planned here too, and so are not run. Where no
+    part has anything of one of the ``arches`` that the night is to have, its note says so.
     """
     planned: list[CellId] = []
     taken: set[CellId] = set()
@@ -49,6 +52,8 @@ def merge(state: State, store: Store, run: str, folders: Sequence[Path], say: Ca
         notes += [f"{folder.name}: {night.note}"] if night.note else []
         notes += [f"{folder.name} was cut short"] if night.finished is None else []
         say(f"{folder}: {len(places)} cells of its night {night.id}")
+    lacking = sorted(set(arches) - {cell.arch for cell in planned})
+    notes += [f"no part has {', '.join(lacking)}"] if lacking else []
     store.plan(run, planned)
     store.finish(run, "; ".join(notes))
 

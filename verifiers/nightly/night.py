@@ -25,7 +25,7 @@ from verifiers.report.names import slug
 from verifiers.report.publish import health_of, publish
 from verifiers.report.selection import Selection, loaded, select
 from verifiers.report.sides import Side, held
-from verifiers.request import Request
+from verifiers.request import Request, targets_of
 from verifiers.session import Night, Session
 from verifiers.store import Store
 
@@ -87,7 +87,7 @@ class Nightly:
         if resume:
             if found := self._session.unfinished(nightly=True):
                 run, request = found
-            elif known is None or self._told().run == known.id:
+            elif known is None or not ending or self._told().run == known.id:
                 raise NoNight(state=self._state.root)
             else:  # its cells are there; it was killed while it ended
                 return self.end(known.id)
@@ -130,7 +130,9 @@ class Nightly:
         for folder in folders:  # a wrong one leaves no night behind
             night_of(folder)
         run = self._store.begin(request.model_dump_json())
-        merge(self._state, self._store, run, folders, self._say)
+        parts = [part for part in (request, *request.also) if part.arches]
+        arches = {target.name for part in parts for target in targets_of(part.arches)}
+        merge(self._state, self._store, run, folders, arches, self._say)
         return self.end(run)
 
     def end(self, run: str) -> int:

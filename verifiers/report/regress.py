@@ -5,7 +5,7 @@ The rule that orders everything: what cannot be held against each other is named
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from pydantic import Field
@@ -27,6 +27,9 @@ from verifiers.words import stem
 
 Cases = Callable[[CellResult], CaseTable | None]
 """Reads a cell's case table; None where it is gone."""
+
+Neighbours = dict[tuple[str, str], list[CellId]]
+"""A side's cells by project and arch."""
 
 _GREEN_OR_RED = (VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.FLAKY)
 
@@ -137,7 +140,8 @@ def compare_runs(
     mappings may read what they give on demand: each cell is asked for once.
     """
     pairs = list(_pairs(old, new, across))
-    changes = tuple(_cell_change(old, new, before, after, cases, not_run) for before, after in pairs)
+    near = _neighbours(old), _neighbours(new)
+    changes = tuple(_cell_change(old, new, before, after, cases, not_run, near) for before, after in pairs)
     oracles = {note for each in changes for note in each.notes if note.startswith("oracle ")}
     return Comparison(old=names[0], new=names[1], cells=changes, cut_short=cut_short, notes=tuple(sorted(oracles)))
 
@@ -175,19 +179,20 @@ def _cell_change(
     after: CellId | None,
     cases: Cases,
     not_run: Collection[CellId],
+    near: tuple[Neighbours, Neighbours],
 ) -> CellChange:
     if after is None:
         assert before is not None
         if before in not_run:
             why = "NEW was to have it, and did not come to it"
             return CellChange(cell=before, change=Change.INCOMPARABLE, old=old[before].verdict.kind, why=why)
-        return _alone(old[before], before, Change.GONE, list(new), "NEW")
+        return _alone(old[before], before, Change.GONE, near[1], "NEW")
     if before is None:
-        return _alone(new[after], after, Change.NEW, list(old), "OLD")
+        return _alone(new[after], after, Change.NEW, near[0], "OLD")
     return compare_cell(old[before], new[after], cases)
 
 
-def _alone(result: CellResult, cell: CellId, change: Change, others: list[CellId], where: str) -> CellChange:
+def _alone(result: CellResult, cell: CellId, change: Change, others: Neighbours, where: str) -> CellChange:
     """A cell that only one side has, with the reason where something like it is on the other."""
     verdict = result.verdict
     side = "old" if change is Change.GONE else "new"
@@ -205,11 +210,18 @@ def _alone(result: CellResult, cell: CellId, change: Change, others: list[CellId
     )
 
 
-def _unlike(cell: CellId, others: list[CellId], where: str) -> str:
+def _neighbours(cells: Iterable[CellId]) -> Neighbours:
+    found: Neighbours = {}
+    for cell in cells:
+        found.setdefault((cell.project, cell.arch), []).append(cell)
+    return found
+
+
+def _unlike(cell: CellId, others: Neighbours, where: str) -> str:
     """In what the nearest cell of the other side differs."""
-    near = [each for each in others if each.project == cell.project and each.arch == cell.arch]
+    near = others.get((cell.project, cell.arch), [])
     near = [each for each in near if stem(each.candidate) == stem(cell.candidate)] or near
-    for field in ("version", "depth", "accommodate", "mix", "candidate"):
+    for field in ("version", "depth", "accommodate", "mix", "levels", "sample", "seed", "candidate"):
         values = {getattr(each, field) for each in near}
         if near and getattr(cell, field) not in values:
             return f"{where} has it with another {field}: {', '.join(sorted(_word(value) for value in values))}"
@@ -219,7 +231,7 @@ def _unlike(cell: CellId, others: list[CellId], where: str) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "none" if value is None else str(value)
+    return "none" if value is None or value == () else " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def compare_cell(old: CellResult, new: CellResult, cases: Cases) -> CellChange:

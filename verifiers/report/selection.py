@@ -24,6 +24,7 @@ _DECIDING = (
     "levels",
     "sample",
     "failed",
+    "cases",
     "also",
 )
 
@@ -118,7 +119,7 @@ def select(store: Store, name: str) -> Selection:
 def previous(store: Store, run: RunRow, runs: Sequence[RunRow], names: set[int] | None = None) -> RunRow | None:
     """The newest earlier run that has a cell in common with a run; of a night, the newest such night."""
     here = {place.name for place in store.places(run.id)} if names is None else names
-    for each in reversed(runs):
+    for each in reversed(runs) if here else ():
         if run.nightly and not each.nightly:
             continue
         if each.id < run.id and each.cells and any(place.name in here for place in store.places(each.id)):

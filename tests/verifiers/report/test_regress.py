@@ -7,7 +7,7 @@ import pytest
 from tests.verifiers.report.made import cell, result, run, table
 from verifiers.report.changes import headline, markdown, text
 from verifiers.report.regress import Change, Comparison, compare_runs
-from verifiers.results import CaseTable, CellResult, Excused, Mix, Reason, Ruling, Step, VerdictKind
+from verifiers.results import CaseTable, CellResult, Excused, Mix, Reason, Ruling, Sample, Step, VerdictKind
 from verifiers.words import stem
 
 P, F, FLAKY, SKIP, BROKEN, ERROR = (VerdictKind(word) for word in ("pass", "fail", "flaky", "skip", "broken", "error"))
@@ -172,6 +172,8 @@ class TestPairs:
             ({"depth": "full"}, "another depth: full"),
             ({"accommodate": True}, "another accommodate: yes"),
             ({"mix": Mix(percent=10)}, "another mix"),
+            ({"levels": ("-O0", "-O2")}, "another levels: -O0 -O2"),
+            ({"sample": Sample(percent=10)}, "another sample: 10%#0"),
             ({"arch": "i686"}, "not in NEW"),
             ({"project": "q"}, "not in NEW"),
             ({"candidate": "other-1"}, "another candidate: other-1"),
