@@ -14,7 +14,7 @@ from verifiers.recipes.runner import arguments
 from verifiers.report.wording import one_line
 from verifiers.reproduce import files_of
 from verifiers.results import CaseOutcome, CellResult, RunResult, Step
-from verifiers.store import cases_of
+from verifiers.store import MIXED, cases_of
 from verifiers.testformats.programs import output_of
 
 _LINES: Final = 400  # of a source, before the rest is only counted
@@ -31,7 +31,7 @@ def case_page(result: CellResult, case: str, root: Path) -> Iterator[str]:
     for role, run in (("candidate", result.candidate), ("oracle", result.oracle)):
         if run:
             yield from _side(role, run, result, case, root)
-    yield f"repeat it: {shlex.join(_again(result, case))}"
+    yield f"repeat it: {shlex.join(_again(result, case, root))}"
     yield f"or by hand: sh {shlex.quote(str(root / result.folder / 'reproduce.sh'))}, which works in a folder $W"
 
 
@@ -131,7 +131,7 @@ def _logs(folder: Path, role: str, run: RunResult, case: str) -> list[Path]:
 
 def _mentions(log: Path, case: str) -> list[str]:
     """The first lines of a log that name the case."""
-    wanted = case.partition("/")[2].encode()
+    wanted = (case.partition("/")[2] or case).encode()
     found = []
     with log.open("rb") as lines:
         for line in lines:
@@ -142,12 +142,16 @@ def _mentions(log: Path, case: str) -> list[str]:
     return found
 
 
-def _again(result: CellResult, case: str) -> list[str]:
+def _again(result: CellResult, case: str, root: Path) -> list[str]:
     cell = result.cell
     command = result.candidate.compiler.command if result.candidate else ()
     words = ["verify", "--project", f"{cell.project}@{cell.version}", "--arch", cell.arch, "--depth", cell.depth]
     words += ["--cc", shlex.join(command) if command else cell.candidate, "--case", case]
     words += [word for level in cell.levels for word in ("--opt", level)]
-    words += ["--seed", str(cell.seed)] if cell.seed else []
+    if cell.mix:
+        files = ["--mix-files", str(root / result.folder / MIXED)]
+        words += files if cell.mix.files else ["--mix", f"{cell.mix.percent:g}%"]
+    seed = cell.seed or (cell.mix.seed if cell.mix else 0)
+    words += ["--seed", str(seed)] if seed else []
     words += ["--accommodate"] if cell.accommodate else []
     return [*words, "--fresh"]

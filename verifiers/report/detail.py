@@ -9,7 +9,7 @@ from pathlib import Path
 from verifiers.report.ratios import amount
 from verifiers.report.wording import compared, duration, excused, finding, one_line
 from verifiers.results import COMPLETED, CellResult, RunResult, Step, VerdictKind
-from verifiers.store import CASES, MIXED, read_cases
+from verifiers.store import MIXED, cases_of
 
 _MANY = 10  # of anything but cases, before the rest is only counted
 
@@ -26,7 +26,7 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
     yield f"  {finding(result)}"
     if verdict.compared and verdict.kind is not VerdictKind.PASS:
         yield f"  {compared(result)}"
-    yield from _suites(folder, result)
+    yield from _suites(state, result)
     yield from (f"  {each}" for each in excused(result.ruling))
     yield from (f"  note: {one_line(note)}" for note in verdict.notes)
     if result.confirmed:
@@ -51,12 +51,13 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
         yield f"repeat it by hand: sh {shlex.quote(str(folder / 'reproduce.sh'))}"
 
 
-def _suites(folder: Path, result: CellResult) -> Iterator[str]:
+def _suites(state: Path, result: CellResult) -> Iterator[str]:
     """How many of the candidate's tests passed, by suite."""
     test = result.candidate.step(Step.TEST) if result.candidate else None
-    if test is None or not (folder / CASES).exists():
+    cases = cases_of(state, result) if test else None
+    if test is None or cases is None:
         return
-    names = [name for name in read_cases(folder / CASES).passed if not name.endswith(COMPLETED)]
+    names = [name for name in cases.passed if not name.endswith(COMPLETED)]
     counts = [f"{suite} {sum(name.startswith(f'{suite}/') for name in names):,}" for suite in sorted(test.suites)]
     yield f"  passed: {', '.join(counts)}"
 

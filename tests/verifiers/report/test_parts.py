@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifiers.report.made import cell, result
+from verifiers.report.casepage import case_page
+from verifiers.report.detail import detail
 from verifiers.report.drawing import Series, case_trend, plot, trend
 from verifiers.report.groups import groups, normalise
 from verifiers.report.health import age, health
@@ -18,7 +21,7 @@ from verifiers.report.names import safe, slug
 from verifiers.report.ratios import ratios, times
 from verifiers.report.visible import LINE, lines, one, visible
 from verifiers.results import Mix, Reason, Ruling, Step, VerdictKind
-from verifiers.store import Costs, Place
+from verifiers.store import CASES, Costs, Place
 
 
 def place(kind: VerdictKind = VerdictKind.PASS, **more: object) -> Place:
@@ -243,6 +246,30 @@ class TestHealth:
     def test_age(self, then: str, words: str) -> None:
         """A time that cannot be read is none."""
         assert age(then, self.NOW) == words
+
+
+class TestShown:
+    """What `verify show` prints."""
+
+    @pytest.mark.parametrize(
+        ("mix", "words"),
+        [
+            (Mix(percent=10, seed=3), "--mix 10% --seed 3 --fresh"),
+            (Mix(files=("a.c",)), "/mixed.txt --fresh"),
+            (None, "--case a --fresh"),
+        ],
+    )
+    def test_a_case_is_repeated_as_it_was(self, tmp_path: Path, mix: Mix | None, words: str) -> None:
+        """With the same share of the units."""
+        page = list(case_page(result(cell(mix=mix), VerdictKind.FAIL, failing=["a"]), "a", tmp_path))
+        assert page[-2].startswith("repeat it: verify --project p@1.0") and page[-2].endswith(words)
+
+    def test_a_damaged_list_of_cases(self, tmp_path: Path) -> None:
+        """Leaves the rest to be read."""
+        made = result(cell(), run_id="r")
+        (tmp_path / made.folder).mkdir(parents=True)
+        (tmp_path / made.folder / CASES).write_bytes(b"torn")
+        assert "5 cases held against" in detail(made, tmp_path, 5)
 
 
 class TestNames:
