@@ -67,8 +67,8 @@ def settle(first: Verdict, second: Verdict) -> Verdict:
     if first.step is not second.step:
         note = f"failed in {first.step}, then in {second.step}"
         return second.model_copy(update={"kind": VerdictKind.FLAKY, "notes": (*second.notes, note)})
-    if first.step is not Step.TEST:
-        return first
+    if first.step is not Step.TEST or not (first.differences or second.differences):
+        return first  # the same step as a whole, both times
     again = {each.name for each in second.differences}
     both = tuple(each for each in first.differences if each.name in again)
     flaky = tuple(sorted({each.name for each in first.differences} ^ again))

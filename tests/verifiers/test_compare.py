@@ -203,6 +203,13 @@ class TestSettle:
         build = compare(run(Step.BUILD, Reason.COMPILER_CRASH), GOOD)
         assert settle(build, build) == build
 
+    def test_tests_that_cannot_be_begun_twice_are_fail(self) -> None:
+        """Where the step itself fails, before any case: a program that lists its tests and crashes, say."""
+        tests = compare(run(Step.TEST, Reason.BUILD_FAILED), GOOD)
+        assert (tests.kind, tests.differences) == (VerdictKind.FAIL, ())
+        assert settle(tests, tests) == tests
+        assert settle(tests, self.RED).kind is settle(self.RED, tests).kind is VerdictKind.FLAKY
+
     def test_our_own_failure_in_the_second_run_wins(self) -> None:
         """If the second run could not be had, nothing is confirmed."""
         ours = Verdict(kind=VerdictKind.ERROR, reason=Reason.DISK_FULL)
