@@ -170,7 +170,8 @@ def held(candidate: CaseTable, oracle: CaseTable, may_miss: Callable[[str], bool
             compared += not name.endswith(COMPLETED)
             if mine == digest or not digest:  # no digest: the oracle's output is not one to be held against others
                 continue
-            outcome, message, reason = CaseOutcome.FAIL, "its output differs from the oracle's", None
+            what = "exit status" if mine.partition(" exit ")[0] == digest.partition(" exit ")[0] else "output"
+            outcome, message, reason = CaseOutcome.FAIL, f"its {what} differs from the oracle's", None
         elif case := candidate.others.get(name):
             compared += not name.endswith(COMPLETED)
             outcome, message, reason = case.outcome, case.message, case.reason

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.conftest import Verify
 from tests.e2e.test_saboteurs import PARSE, SABOTEURS
-from verifiers.results import CellResult, MatrixResult, Step, VerdictKind
+from verifiers.results import CellResult, MatrixResult, Reason, Step, VerdictKind
 
 SHIFTS = r"""
 for word; do case $word in *.c) source=$word;; -I*) folders="$folders $word";; esac; done
@@ -20,6 +20,17 @@ rm -f "$unit"
 exit $code
 """
 """A compiler that shifts one too far to the right."""
+
+ENDS = r"""
+case " $* " in *" -E "*|*" -c "*|*" -S "*|*" -v "*|*" --version "*|*"canary.c "*) exec gcc "$@";; esac
+case " $* " in *.c" "*) ;; *) exec gcc "$@";; esac
+exec gcc "$@" -x c - <<'END'
+#include <stdio.h>
+#include <unistd.h>
+static void __attribute__((destructor)) end(void) { fflush(0); _exit(7); }
+END
+"""
+"""A compiler whose programs print what they should, and end with another status."""
 
 
 def run(verify: Verify, cc: str, *arguments: str) -> tuple[CellResult, int]:
@@ -69,6 +80,16 @@ class TestTccTests:
         failing = {each.name: each.message for each in cell.verdict.differences}
         assert "00_assignment/-O0" not in failing
         assert all(each.startswith("wrong-result: line ") for each in failing.values()), failing
+
+    def test_a_wrong_exit_status(self, verify: Verify) -> None:
+        """All is printed as it must be, and main's value is lost: no .expect tells of it, the oracle does."""
+        names = ("--case", "11_precedence", "--case", "00_assignment")
+        cell, code = run(verify, verify.compiler(ENDS), "--project", "tcc_tests", "--opt", "-O0", *names)
+        assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.FAIL, Reason.WRONG_RESULT, 1), (
+            cell.verdict
+        )
+        assert {each.message for each in cell.verdict.differences} == {"its exit status differs from the oracle's"}
+        assert len(cell.verdict.differences) == 2
 
 
 class TestShow:

@@ -148,7 +148,7 @@ class Runner:
         code = os.waitstatus_to_exitcode(status)
         digest = hashlib.blake2b(said, digest_size=8).hexdigest() if said else "-"
         if code > 0:
-            digest += f":{code}"
+            digest += f" exit {code}"
         if test["volatile"]:
             digest = ""
         if late or code == -signal.SIGXCPU:
