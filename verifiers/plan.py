@@ -83,7 +83,16 @@ class Plan:
     def fingerprint(self) -> str:
         """Of all that decides the cell's verdict, but for the last failures: ``answered_by`` looks at those."""
         mix = self.id.mix.model_dump(mode="json") if self.id.mix else None
-        return _digest({**self._common, "candidate": self.candidate.fingerprint, "name": self.id.candidate, "mix": mix})
+        of_candidate: dict[str, object] = {
+            "candidate": self.candidate.fingerprint,
+            "name": self.id.candidate,
+            "mix": mix,
+        }
+        if self.candidate.links_by_oracle:
+            of_candidate["linker"] = "oracle"
+        if self.recipe.tests_compile and self.candidate.lacks:  # the result says what passes of all that it claims
+            of_candidate["lacks"] = sorted(self.candidate.lacks)
+        return _digest({**self._common, **of_candidate})
 
     def answered_by(self, result: CellResult) -> bool:
         """Whether a result of this fingerprint holds for a sample too: it had all the cases that must be in it."""

@@ -1,0 +1,53 @@
+"""What makes a cell another cell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from compiler.arches import arch
+from compiler.model import Compiler
+from tests.verifiers.report.made import cell
+from verifiers.manager import Manager
+from verifiers.plan import Plan
+
+
+def plan(project: str, *lacks: str) -> Plan:
+    """A cell of a project with a candidate that does not claim some features."""
+    recipe = Manager().recipe(project)
+    gcc = Compiler(name="gcc", family="gcc", version="1", commands={"x86_64": ("gcc",)}, fingerprint="f")
+    return Plan(
+        id=cell(project),
+        recipe=recipe,
+        source=recipe.sources[0],
+        arch=arch("x86_64"),
+        candidate=gcc.model_copy(update={"lacks": lacks}),
+        oracle=gcc,
+        host=("gcc",),
+        recipe_digest="d",
+        machine={},
+        conditions={},
+    )
+
+
+class TestFingerprint:
+    """What is answered from the history, and what is not."""
+
+    def test_what_a_compiler_claims_is_a_part_of_its_result(self) -> None:
+        """Of a compiler's own suite, whose share of passes speaks of it; and of no other project."""
+        torture = plan("gcc_torture")
+        assert torture.fingerprint != plan("gcc_torture", "complex").fingerprint
+        assert torture.baseline_fingerprint == plan("gcc_torture", "complex").baseline_fingerprint
+        assert plan("sqlite").fingerprint == plan("sqlite", "complex").fingerprint
+
+    def test_who_links_is_too(self) -> None:
+        """Another setting of verify.toml, with the same compiler."""
+        first = plan("sqlite")
+        other = replace(first, candidate=first.candidate.model_copy(update={"links_by_oracle": True}))
+        assert first.fingerprint != other.fingerprint
+        assert first.baseline_fingerprint == other.baseline_fingerprint
+
+    def test_its_name_is_too(self) -> None:
+        """Two of one content are two cells."""
+        first = plan("sqlite")
+        other = replace(first, id=first.id.model_copy(update={"candidate": "mine"}))
+        assert first.fingerprint != other.fingerprint
