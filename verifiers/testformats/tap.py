@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from verifiers.results import CaseOutcome, TestCase
 
 _LINE = re.compile(rb"(not )?ok\b(?: +(\d+)\b)?(?: *-(?: |$))?(.*)")
-_DIRECTIVE = re.compile(rb"#\s*(skip|todo)\S*\s*(.*)", re.IGNORECASE)
+_DIRECTIVE = re.compile(rb"(?<!\\)#\s*(skip|todo)\b:?\s*(.*)", re.IGNORECASE)  # as Perl's TAP::Parser has it
 _LONGEST = 4096  # bytes of a line that are looked at: a miscompiled program may print anything
 _PLAN = re.compile(rb"1\.\.(\d+)\s*(?:#.*)?$")
 

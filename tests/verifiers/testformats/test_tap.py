@@ -44,3 +44,10 @@ class TestParse:
     def test_nothing(self) -> None:
         """No line, no case."""
         assert list(parse([])) == []
+
+
+def test_words_that_only_begin_like_a_directive() -> None:
+    """A failure is no skip for its name: a case that is skipped on both sides is held against nobody."""
+    for name in (b"add #skiplist", b"move #todos", rb"a \# skip"):
+        (case,) = parse([b"not ok 1 - " + name])
+        assert (case.name, case.outcome) == (name.decode(), CaseOutcome.FAIL)
