@@ -101,7 +101,8 @@ def rule(
         excused=verdict.kind is VerdictKind.FAIL and whole and bool(by) and covered.issuperset(failing),
         by=tuple(by),
         expired=tuple(_covering(verdict, [each for each in fitting if each not in valid], failing)),
-        unexpected=tuple(_unexpected(verdict, valid, failing, cache(passed))),
+        # a mix may pass because the unit at fault was not the candidate's
+        unexpected=() if cell.mix else tuple(_unexpected(verdict, valid, failing, cache(passed))),
     )
 
 

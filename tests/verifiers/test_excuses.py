@@ -16,6 +16,7 @@ from verifiers.results import (
     Depth,
     Difference,
     Fault,
+    Mix,
     Reason,
     Ruling,
     Step,
@@ -137,6 +138,13 @@ class TestRule:
     def test_unexpected_passes(self, verdict: Verdict, given: Excuse, cases: list[tuple[str, ...]]) -> None:
         """Only of what ran, and where nothing of it fails."""
         assert [each.cases for each in ruled(verdict, given).unexpected] == cases
+
+
+def test_a_mix_that_passes_is_not_unexpected() -> None:
+    """The unit at fault may have been the oracle's."""
+    for mix, count in ((None, 1), (Mix(percent=10), 0)):
+        cell = CELL.model_copy(update={"mix": mix})
+        assert len(rule(cell, GREEN, [excuse(step="build")], TODAY, lambda: PASSED).unexpected) == count
 
 
 def test_the_cases_are_read_once() -> None:
