@@ -28,7 +28,8 @@ _DEATH: Final = re.compile(
     r"stack segment: |Unhandled (?:exception|fault)|Bad mode in |No working init found|"
     r"Kernel stack overflow|Insufficient stack space to handle exception"
 )
-_USER: Final = re.compile(r"^traps: |^\S+\[\d+\]: (?:segfault|unhandled)")  # a program's fault, which a check provokes
+# A program's fault, which a check provokes; the kernel's own begin with "traps:" too.
+_USER: Final = re.compile(r"^traps: .+\[\d+\] |^\S+\[\d+\]: (?:segfault|unhandled)")
 _WARNING: Final = re.compile(r"^WARNING: CPU: ")
 _BEFORE, _AFTER, _LONGEST = 5, 30, 2400  # lines around a death, and characters, that are kept
 

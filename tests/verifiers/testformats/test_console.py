@@ -97,6 +97,7 @@ class TestDeaths:
             b"Unable to handle kernel paging request at virtual address dead000000000100",
             b"Unable to handle kernel access to user memory without uaccess routines",
             b"PANIC: double fault, error_code: 0x0",
+            b"traps: PANIC: double fault, error_code: 0x0",
         ],
     )
     def test_an_oops_that_the_kernel_survives_is_one(self, line: bytes) -> None:
