@@ -19,6 +19,7 @@ from verifiers.results import SCHEMA, CellId, CellResult, Source
 from verifiers.sysroot import Sysroot
 
 _DECIDING = (
+    "archive.py",
     "calibrate.py",
     "cell.py",
     "cgroup.py",

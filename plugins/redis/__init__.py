@@ -39,7 +39,7 @@ class Redis(Make):
     name = "redis"
     summary = "Redis: a session against known answers, the unit tests and runtest"
     sources: ClassVar[tuple[Source, ...]] = SOURCES
-    configuration = ("src/.make-settings",)
+    configuration: ClassVar[tuple[str, ...]] = ("src/.make-settings",)
     allocator: ClassVar[str] = "libc"
     computed_names: ClassVar[tuple[ComputedName, ...]] = (
         ComputedName(
