@@ -160,6 +160,20 @@ class TestNights:
         done = night(verify, "--resume")
         assert (done.returncode, "nothing to resume" in done.stderr) == (2, True)
 
+    def test_an_address_that_is_dead(self, verify: Verify, ear: Ear) -> None:
+        """The others hear everything once; it hears all of it when it lives again."""
+        described(verify, ear, f'"{verify.folder}/compiler/mycc"', "oracle_days = 0")
+        both = '", "json://127.0.0.1:9/dead"]'
+        verify.config = verify.config.replace('/told"]', f"/told{both}")
+        assert both in verify.config
+        verify.compiler(BAD)
+        for _ in range(2):
+            assert "was not delivered" in night(verify).stderr
+        assert [each["title"] for each in ear.new()] == ["ccverify: 1 newly failing"]
+        verify.config = verify.config.replace("json://127.0.0.1:9/dead", "json://127.0.0.1:9/other")
+        assert "was not delivered" not in night(verify).stderr  # nothing is new to one who has just come
+        assert ear.new() == []
+
     def test_a_report_that_cannot_be_written(self, verify: Verify, ear: Ear) -> None:
         """Keeps nobody from being told, also of that."""
         more = f'oracle_days = 0\nreport = "{verify.folder}/verify.toml/report"'

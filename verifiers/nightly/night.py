@@ -8,14 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from verifiers.errors import CcverifyError, InfrastructureError, Unwritable, UsageError
 from verifiers.excuses import idle
-from verifiers.files import atomic_write, is_locked, lock
+from verifiers.files import is_locked, lock
 from verifiers.matrix import exit_code
 from verifiers.nightly import notify
 from verifiers.nightly.asked import AXES, request_of
+from verifiers.nightly.heard import REPORT, Heard
 from verifiers.nightly.merge import merge, night_of
 from verifiers.nightly.news import Item, Told, headline, lines, news
 from verifiers.nightly.retention import tidy
@@ -26,6 +25,7 @@ from verifiers.report.publish import health_of, publish
 from verifiers.report.selection import Selection, loaded, select
 from verifiers.report.sides import Side, held
 from verifiers.request import Request, targets_of
+from verifiers.results import CellId
 from verifiers.session import Night, Session
 from verifiers.store import Store
 
@@ -87,7 +87,7 @@ class Nightly:
         if resume:
             if found := self._session.unfinished(nightly=True):
                 run, request = found
-            elif known is None or not ending or self._told().run == known.id:
+            elif known is None or not ending or all(self._heard.of(each).run == known.id for each in self._addresses):
                 raise NoNight(state=self._state.root)
             else:  # its cells are there; it was killed while it ended
                 return self.end(known.id)
@@ -149,36 +149,60 @@ class Nightly:
             self._say(str(error))
             troubles.append(str(error))
         planned = [*(place.cell for place in (*selection.places, *selection.not_run)), *selection.never]
-        results = (result for _, result in loaded(self._store, selection.places))
-        items, told = news(self._told(), run, results, planned, troubles, self._is_whole(selection))
+        delivered = self._tell(run, planned, troubles, health.line, selection, folder)
         for each in idle(self._session.config.excuse, planned, date.today()):
             self._say(each)
-        delivered = self._tell(items, health.line, selection, folder)
-        if delivered:
-            atomic_write(self._state.root / "nightly.json", told.model_dump_json().encode())
         self._say(str(tidy(self._state, self._store, self._settings.keep)))
         lost = not delivered or len(troubles) > len(health.troubles)
         return self._code(run) or (InfrastructureError.exit_code if lost else 0)
 
-    def _tell(self, items: Sequence[Item], health: str, selection: Selection, folder: Folder) -> bool:
-        """Keep what is new beside the report, and send it; whether that arrived."""
+    def _tell(
+        self,
+        run: str,
+        planned: Sequence[CellId],
+        troubles: Sequence[str],
+        health: str,
+        selection: Selection,
+        folder: Folder,
+    ) -> bool:
+        """Keep what is new beside the report, and send to each address what is new there; whether that arrived."""
         link = self._settings.notify.link.rstrip("/")
         pages = {place.cell: f"{link}/cells/{slug(place.cell)}.html" for place in selection.places} if link else {}
-        told_lines = list(lines(items, self._settings.notify.cases, pages))
         rest = ["", health, *([link] if link else [])]
-        with contextlib.suppress(Unwritable):  # it was said already
-            folder.write("news.txt", "\n".join([*told_lines, *rest, ""]))
-            folder.finish()
-        more = [f"… and {len(told_lines) - _LINES:,} lines more in news.txt"] if len(told_lines) > _LINES else []
-        self._say(f"news: {headline(items) or 'none'}")
-        if items:
-            try:
-                text = "\n".join([*told_lines[:_LINES], *more, *rest])
-                notify.send(self._settings.notify.urls, f"ccverify: {headline(items)}", text)
-            except CcverifyError as error:
-                self._say(str(error))
-                return False
+        told, whole = dict[str, Told](), self._is_whole(selection)
+        for before, addresses in self._heard.alike(self._addresses):
+            results = (result for _, result in loaded(self._store, selection.places))
+            items, after = news(before, run, results, planned, troubles, whole)
+            told_lines = list(lines(items, self._settings.notify.cases, pages))
+            if REPORT in addresses:
+                with contextlib.suppress(Unwritable):  # it was said already
+                    folder.write("news.txt", "\n".join([*told_lines, *rest, ""]))
+                    folder.finish()
+                self._say(f"news: {headline(items) or 'none'}")
+            more = [f"… and {len(told_lines) - _LINES:,} lines more in news.txt"] if len(told_lines) > _LINES else []
+            text = "\n".join([*told_lines[:_LINES], *more, *rest])
+            for address in addresses:
+                told[address] = after if self._sent(address, items, text) else before
+        Heard.write(self._state.root / "nightly.json", told)
+        return all(each.run == run for each in told.values())
+
+    def _sent(self, address: str, items: Sequence[Item], text: str) -> bool:
+        """Send what is new to an address; whether it arrived."""
+        try:
+            if items and address != REPORT:
+                notify.send(address, f"ccverify: {headline(items)}", text)
+        except CcverifyError as error:
+            self._say(str(error))
+            return False
         return True
+
+    @property
+    def _addresses(self) -> tuple[str, ...]:
+        return (REPORT, *self._settings.notify.urls)
+
+    @property
+    def _heard(self) -> Heard:
+        return Heard.read(self._state.root / "nightly.json")
 
     def _is_whole(self, selection: Selection) -> bool:
         """Whether it was to have all that [nightly] says, and not only some of it."""
@@ -201,10 +225,3 @@ class Nightly:
         comparison = held(self._store, self._state.root, *sides)
         folder.write("compare.md", changes.markdown(comparison, _CASES))
         folder.write("compare.json", comparison.model_dump_json(indent=1))
-
-    def _told(self) -> Told:
-        """What was told so far; nothing where that cannot be read, so that it is rather told twice."""
-        try:
-            return Told.model_validate_json((self._state.root / "nightly.json").read_bytes())
-        except (OSError, ValidationError):
-            return Told()

@@ -24,7 +24,7 @@ class NotDelivered(InfrastructureError):
     """Somebody could not be told."""
 
     reason = Reason.INTERNAL
-    msg = "the notification by {places} was not delivered; it is sent again after the next night, or with --resume"
+    msg = "the notification by {place} was not delivered; it is sent again after the next night, or with --resume"
 
 
 class BadAddress(UsageError):
@@ -33,11 +33,10 @@ class BadAddress(UsageError):
     msg = "[nightly.notify] urls: {place}: {detail}"
 
 
-def send(urls: Sequence[str], title: str, body: str) -> None:
-    """Send to each URL; raises NotDelivered naming those that failed, without what may be secret in them."""
-    failed = [url for url in urls if not _address(url).notify(title=title, body=body, body_format="text")]
-    if failed:
-        raise NotDelivered(places=", ".join(map(_shown, failed)))
+def send(url: str, title: str, body: str) -> None:
+    """Send to a URL; raises NotDelivered naming it, without what may be secret in it."""
+    if not _address(url).notify(title=title, body=body, body_format="text"):
+        raise NotDelivered(place=_shown(url))
 
 
 def check(urls: Sequence[str]) -> None:
