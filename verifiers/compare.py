@@ -100,8 +100,7 @@ def _of_step(kind: VerdictKind, step: StepResult, who: str, reason: Reason | Non
 
 
 def _untested(cases: CaseTable) -> Verdict:
-    if cases.others:
-        first = next(iter(cases.others.values()))
+    if first := next((case for case in cases.others.values() if case.reason is not Reason.MISSING_CASES), None):
         message = f"the oracle passes none of {len(cases)} cases; {first.name}: {first.message or first.outcome}"
         return Verdict(kind=VerdictKind.BROKEN, reason=Reason.ORACLE_FAILED, step=Step.TEST, message=message)
     message = "no test ran, also with the oracle"
@@ -124,6 +123,10 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
     if not made.candidate:
         message = "the mix left it none" if made.oracle else "the build ignored CC"
         return _marked(base, VerdictKind.ERROR, Reason.NO_UNITS, Step.BUILD, f"no unit is the candidate's: {message}")
+    if edited := sorted(set(candidate.touched).difference(oracle.touched)):
+        more = f" and {len(edited) - 1:,} more" if len(edited) > 1 else ""
+        message = f"the project's own files changed in the candidate's run, and not in the oracle's: {edited[0]}{more}"
+        return _marked(base, VerdictKind.ERROR, Reason.SOURCES_CHANGED, Step.TEST, message)
     if dead := dead_suites(oracle.cases):
         message = f"the oracle's own suite did not complete: {', '.join(dead)}"
         return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)

@@ -34,6 +34,7 @@ from verifiers.resume import Cut, clear_torn, read, write
 from verifiers.sandbox import sandbox_for
 from verifiers.state import State, WorkFolder
 from verifiers.store import Store
+from verifiers.untouched import mark, touched
 from verifiers.workspace import Workspace
 
 _SCRIPTS = {"candidate": "reproduce.sh", "oracle": "reproduce-oracle.sh"}  # a confirming run's is the candidate's
@@ -187,6 +188,7 @@ class Passage:
             sandbox=self._engine.sandbox,
             ran_by="" if self._plan.arch.native else self._foreign.how,
             disk_kib=allocated(self._folder) >> 10,
+            touched=touched(self._folder, self.work.host_path(self.work.src), self.work.host_path(self.work.build)),
         )
 
     @property
@@ -210,6 +212,8 @@ class Passage:
         if step is Step.BUILD and self._foreign.wrapper:
             wrap(work.root, work.sandbox.inside, self._plan.arch, self._foreign.wrapper)
             work.sandbox.adopt(work.root)
+        if step is Step.FETCH:
+            mark(self._folder)
         seconds = pulse.seconds
         ok = isinstance(returned, StepResult) and returned.ok
         cases_tell = step is Step.TEST and self._plan.recipe.tests_compile

@@ -44,6 +44,7 @@ _DECIDING = (
     "sandbox.py",
     "sysroot.py",
     "testformats",
+    "untouched.py",
     "workspace.py",
 )
 """The framework's own files, besides the package ``compiler``, that can change a verdict; reports cannot."""

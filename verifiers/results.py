@@ -184,6 +184,7 @@ class RunResult(Frozen):
     compiling: Compiling = Compiling()
     ran_by: str = ""  # what started another arch's programs: the kernel, binfmt_misc or wrapper scripts
     disk_kib: int = 0  # of the work folder after the last step, before it is removed
+    touched: tuple[str, ...] = ()  # the project's own files that are no longer as they were unpacked
 
     @property
     def usage(self) -> Usage:

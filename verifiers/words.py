@@ -63,6 +63,7 @@ class Reason(StrEnum):
     ARCHIVE = "archive"
     DISK_FULL = "disk-full"
     LEAK = "leak"
+    SOURCES_CHANGED = "sources-changed"  # by the candidate's run, and not by the oracle's
     NO_UNITS = "no-units"
     NO_TESTS = "no-tests"
     SANDBOX = "sandbox"

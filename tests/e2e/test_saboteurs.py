@@ -86,6 +86,13 @@ SABOTEURS = {
         Step.TEST,
         Reason.WRONG_RESULT,
     ),
+    "edits a file of the project, and puts its times back": (
+        '[ "$source" = words.c ] && { touch -r /cell/src/tally.h old; echo >> /cell/src/tally.h\n'
+        'touch -r old /cell/src/tally.h; }\nexec gcc "$@"',
+        VerdictKind.ERROR,
+        Step.TEST,
+        Reason.SOURCES_CHANGED,
+    ),
     "calls gcc for some files": (
         '[ "$source" = scale.c ] && exec gcc "$@"\nexec tcc "$@"',
         VerdictKind.ERROR,

@@ -51,6 +51,11 @@ def run(failed: Step | None = None, reason: Reason | None = None, made: Provenan
     return RunResult(compiler=CANDIDATE, steps=tuple(steps), provenance=made)
 
 
+def edited(*files: str) -> RunResult:
+    """A run in which all passes, and files of the project changed."""
+    return run(a="pass", b="pass").model_copy(update={"touched": files})
+
+
 GOOD = run(a="pass", b="pass")
 
 
@@ -94,6 +99,8 @@ GOOD = run(a="pass", b="pass")
             Reason.LEAK,
         ),
         (run(made=Provenance(), a="pass", b="pass"), GOOD, "error", Reason.NO_UNITS),
+        (edited("a.test", "y.c"), edited("y.c"), "error", Reason.SOURCES_CHANGED),
+        (edited("y.c"), edited("a.test", "y.c"), "pass", None),
         (
             run(a="pass", **{"s/completed": "pass"}),
             run(a="pass", **{"s/completed": "crash"}),
