@@ -87,7 +87,7 @@ class Selection:
     title: str
     places: Sequence[Place]
     run: RunRow | None  # None: the newest result of every cell
-    before: RunRow | None = None  # the newest earlier run that has cells of this one
+    before: RunRow | None = None  # the newest earlier run that has much of this one
     alike: Sequence[RunRow] = ()  # runs in which the same was asked, oldest first, this one the last
     not_run: Sequence[Place] = ()  # cells that belong to it and that it has no result for, as they last were
     never: Sequence[CellId] = ()  # likewise, and no run ever had
@@ -117,14 +117,17 @@ def select(store: Store, name: str) -> Selection:
 
 
 def previous(store: Store, run: RunRow, runs: Sequence[RunRow], names: set[int] | None = None) -> RunRow | None:
-    """The newest earlier run that has a cell in common with a run; of a night, the newest such night."""
+    """The newest earlier run that has half of a run's cells, or at least one; of a night, the newest such night."""
     here = {place.name for place in store.places(run.id)} if names is None else names
+    some: RunRow | None = None
     for each in reversed(runs) if here else ():
-        if run.nightly and not each.nightly:
+        if each.id >= run.id or not each.cells or (run.nightly and not each.nightly):
             continue
-        if each.id < run.id and each.cells and any(place.name in here for place in store.places(each.id)):
+        common = sum(place.name in here for place in store.places(each.id))
+        if 2 * common >= len(here):
             return each
-    return None
+        some = some or (each if common else None)
+    return some
 
 
 def find_run(name: str, runs: Sequence[RunRow]) -> RunRow:

@@ -194,6 +194,14 @@ class TestNames:
         with pytest.raises(NoPrevious):
             sides(store, "previous", first)
 
+    def test_previous_has_much_of_it(self, store: Store) -> None:
+        """Not one of a few of its cells, where an earlier one has more."""
+        whole = [result(cell(project)) for project in ("p", "q", "r")]
+        first, _, third = night(store, *whole), night(store, whole[0]), night(store, *whole)
+        assert [side.name for side in sides(store, "previous", third)] == [first, third]
+        last = night(store, whole[0], result(cell("s")), result(cell("t")))
+        assert [side.name for side in sides(store, "previous", last)] == [third, last]
+
     def test_a_selection_knows_what_was_not_run(self, store: Store) -> None:
         """What the last run that was asked the same had, and this one has not."""
         ask = '{"projects": ["p", "q"], "jobs": 2}'
