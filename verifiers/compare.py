@@ -213,7 +213,8 @@ def _of_differences(differences: tuple[Difference, ...], base: Verdict) -> Verdi
     where = [each for each in differences if _reason(each) is _reason(worst)]
     first = where[0]
     count = f"{len(differences):,} of {base.compared + _missing(differences):,} cases differ"
-    message = f"{count}, first {first.name}: {first.message or first.candidate}"
+    said = first.message.strip().partition("\n")[0]  # an oops has thirty lines more, which are the case's
+    message = f"{count}, first {first.name}: {said or first.candidate}"
     found = base.model_copy(update={"differences": differences})
     return _marked(found, VerdictKind.FAIL, _reason(worst), Step.TEST, message)
 

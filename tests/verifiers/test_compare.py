@@ -158,8 +158,8 @@ class TestCompare:
         assert compare(faulty, faulty).kind is VerdictKind.PASS
 
     def test_a_case_s_own_reason_is_told(self) -> None:
-        """Where a format knows better than the outcome does, and however many cases did not come to run for it."""
-        dead = TestCase(name="kernel", outcome=CaseOutcome.CRASH, message="Oops", reason=Reason.BOOT_FAILURE)
+        """Where a format knows better than the outcome does, however many did not run for it; of what it says, one line."""
+        dead = TestCase(name="kernel", outcome=CaseOutcome.CRASH, message="Oops\nRIP: 0", reason=Reason.BOOT_FAILURE)
         candidate = run(**{"completed": "timeout"})
         test = candidate.steps[-1].model_copy(update={"cases": CaseTable(others={"kernel": dead})})
         candidate = candidate.model_copy(update={"steps": (*candidate.steps[:-1], test)})
