@@ -158,7 +158,7 @@ class TestCompare:
         assert compare(faulty, faulty).kind is VerdictKind.PASS
 
     def test_a_case_s_own_reason_is_told(self) -> None:
-        """Where a format knows better than the outcome does, however many did not run for it; of what it says, one line."""
+        """Where a format knows better than the outcome does, however many did not run for it; one line of it."""
         dead = TestCase(name="kernel", outcome=CaseOutcome.CRASH, message="Oops\nRIP: 0", reason=Reason.BOOT_FAILURE)
         candidate = run(**{"completed": "timeout"})
         test = candidate.steps[-1].model_copy(update={"cases": CaseTable(others={"kernel": dead})})
