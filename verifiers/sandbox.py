@@ -136,7 +136,8 @@ class _Base:
             del folder
             with os.scandir(here) as entries:
                 for entry in entries:
-                    os.chown(entry.name, self._uid, self._uid, dir_fd=here, follow_symlinks=False)
+                    if entry.stat(follow_symlinks=False).st_uid != self._uid:  # else it would look changed
+                        os.chown(entry.name, self._uid, self._uid, dir_fd=here, follow_symlinks=False)
 
     def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
         home, tmp = f"{self.inside}/home", f"{self.inside}/tmp"

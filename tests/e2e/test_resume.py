@@ -54,7 +54,7 @@ def cut_short(verify: Verify, how: signal.Signals) -> tuple[Path, Cut]:
     cut = read(note.parent)
     assert cut
     assert [str(step.step) for step in cut.steps] == ["fetch", "configure"]
-    for path in (note.parent / "cell").rglob("*"):
+    for path in (note.parent / "cell/build").rglob("*"):
         os.utime(path, (cut.last - LONGER_AGO, cut.last - LONGER_AGO), follow_symlinks=False)
     return note.parent, cut
 
