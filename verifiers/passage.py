@@ -34,7 +34,7 @@ from verifiers.resume import Cut, clear_torn, read, write
 from verifiers.sandbox import sandbox_for
 from verifiers.state import State, WorkFolder
 from verifiers.store import Store
-from verifiers.untouched import mark, touched
+from verifiers.untouched import remember, touched
 from verifiers.workspace import Workspace
 
 _SCRIPTS = {"candidate": "reproduce.sh", "oracle": "reproduce-oracle.sh"}  # a confirming run's is the candidate's
@@ -213,7 +213,7 @@ class Passage:
             wrap(work.root, work.sandbox.inside, self._plan.arch, self._foreign.wrapper)
             work.sandbox.adopt(work.root)
         if step is Step.FETCH:
-            mark(self._folder)
+            remember(self._folder, work.host_path(work.src))
         seconds = pulse.seconds
         ok = isinstance(returned, StepResult) and returned.ok
         cases_tell = step is Step.TEST and self._plan.recipe.tests_compile

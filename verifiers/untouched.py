@@ -2,7 +2,7 @@
 
 A change is told by a file's ctime, which no unprivileged user can set, and of a copy in the build folder (projects that
 build in their own tree) by its content. Builds change some files of theirs, too; what speaks against a candidate is
-only what the oracle's build left alone.
+only what the oracle's build left alone. New files say nothing.
 """
 
 from __future__ import annotations
@@ -10,39 +10,50 @@ from __future__ import annotations
 import filecmp
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_MARK: Final = "unpacked"
+_LIST: Final = "unpacked"
 
 
-def mark(folder: Path) -> None:
-    """Remember in a work folder, outside of what builds can reach, that its sources are complete now."""
-    (folder / _MARK).touch()
+def remember(folder: Path, src: Path) -> None:
+    """Write down in a work folder, outside of what builds can reach, which files a complete tree has."""
+    if src.is_dir():
+        (folder / _LIST).write_bytes(b"\0".join(map(os.fsencode, _files(str(src)))))
 
 
 def touched(folder: Path, src: Path, build: Path) -> tuple[str, ...]:
-    """Files below ``src``, relative to it, that changed after ``mark``, or whose copy below ``build`` is another."""
+    """Files below ``src``, relative to it, that changed or went since then, or whose copy in ``build`` is another."""
     try:
-        since = (folder / _MARK).stat().st_mtime_ns
+        names = (folder / _LIST).read_bytes()
+        since = (folder / _LIST).stat().st_mtime_ns
     except FileNotFoundError:
         return ()  # nothing was unpacked
     found = []
-    for here, _, names in os.walk(src):
-        copies = Path(build, os.path.relpath(here, src))
-        copied = copies.is_dir()
-        for name in names:
-            path = os.path.join(here, name)
+    for name in map(os.fsdecode, filter(None, names.split(b"\0"))):
+        path = os.path.join(src, name)
+        try:
             status = os.lstat(path)
-            if not stat.S_ISREG(status.st_mode):
-                continue
-            if status.st_ctime_ns > since or (copied and _differs(path, copies / name)):
-                found.append(os.path.relpath(path, src))
+        except OSError:
+            found.append(name)
+            continue
+        if status.st_ctime_ns > since or _differs(path, os.path.join(build, name)):
+            found.append(name)
     return tuple(sorted(found))
 
 
-def _differs(path: str, copy: Path) -> bool:
+def _files(folder: str, name: str = "") -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, f"{name}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield name + entry.name
+
+
+def _differs(path: str, copy: str) -> bool:
     try:
-        return stat.S_ISREG(copy.lstat().st_mode) and not filecmp.cmp(path, copy, shallow=False)
+        return stat.S_ISREG(os.lstat(copy).st_mode) and not filecmp.cmp(path, copy, shallow=False)
     except OSError:
         return False

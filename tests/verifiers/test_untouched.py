@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from verifiers.untouched import mark, touched
+from verifiers.untouched import remember, touched
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "src" / name).write_text("1\n")
     (tmp_path / "src/link").symlink_to("/nowhere")
     time.sleep(0.02)  # the clock of files is a coarse one
-    mark(tmp_path)
+    remember(tmp_path, tmp_path / "src")
     time.sleep(0.02)
     shutil.copytree(tmp_path / "src", tmp_path / "build", symlinks=True)
     return tmp_path
@@ -31,8 +31,9 @@ def found(folder: Path) -> tuple[str, ...]:
 
 
 def test_nothing(folder: Path) -> None:
-    """A copy is none, nor a file that the build made or removed."""
+    """A copy is none, nor a file that the build made, or removed where it had copied it."""
     (folder / "build/new").touch()
+    (folder / "src/new").touch()
     (folder / "build/sub/c.c").unlink()
     assert found(folder) == ()
 
@@ -46,11 +47,12 @@ def test_another_content_of_the_same_size_and_times(folder: Path) -> None:
     assert found(folder) == ("a.test", "sub/b.c")
 
 
-def test_a_file_in_the_place_of_another(folder: Path) -> None:
+def test_a_file_in_the_place_of_another_or_of_none(folder: Path) -> None:
     """It is a new one, whatever it says."""
+    (folder / "src/a.test").unlink()
     (folder / "other").write_text("2\n")
     (folder / "other").rename(folder / "src/sub/b.c")
-    assert found(folder) == ("sub/b.c",)
+    assert found(folder) == ("a.test", "sub/b.c")
 
 
 def test_nothing_was_unpacked(tmp_path: Path) -> None:
