@@ -526,7 +526,8 @@ static double chaos(double x, long steps)
         y = 3.97 * y * (1 - y);
         z = 3.95 * z * (1 - z);
     }
-    return x + y + z;
+    volatile double sum = x + y + z; /* the x87 keeps more bits in its registers than a double in memory has */
+    return sum;
 }
 
 static void check_floating_point(void)
