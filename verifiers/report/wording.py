@@ -122,5 +122,7 @@ def headline(matrix: MatrixResult) -> str:
     """The counts, which add up to the number of cells."""
     cells = len(matrix.cells)
     counts = ", ".join(f"{count} {word}" for word, count in matrix.counts.items() if count or word in ("pass", "fail"))
-    drawn = " of samples" if any(cell.cell.sample for cell in matrix.cells) else ""
+    samples = sum(bool(cell.cell.sample) for cell in matrix.cells)
+    some = f", {samples:,}" if samples < cells else ""
+    drawn = f"{some} of samples" if samples else ""
     return f"{counted(cells, 'cell')}{drawn}: {counts} ({duration(matrix.seconds)}, run {matrix.run})"

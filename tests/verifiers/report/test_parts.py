@@ -20,7 +20,8 @@ from verifiers.report.health import age, health
 from verifiers.report.names import safe, slug
 from verifiers.report.ratios import ratios, times
 from verifiers.report.visible import LINE, lines, one, visible
-from verifiers.results import Mix, Reason, Ruling, Step, VerdictKind
+from verifiers.report.wording import headline
+from verifiers.results import MatrixResult, Mix, Reason, Ruling, Sample, Step, VerdictKind
 from verifiers.store import CASES, Costs, Place
 
 
@@ -311,3 +312,14 @@ class TestDrawings:
             tree = ElementTree.fromstring(drawn)
             numbers = [float(each.get("cy", "0")) for each in tree.iter("circle")]
             assert all(0 <= number <= 130 for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"), [(0, "3 cells: "), (2, "3 cells, 2 of samples: "), (3, "3 cells of samples: ")]
+)
+def test_the_headline_says_how_much_of_it_are_samples(samples: int, said: str) -> None:
+    """A night has both."""
+    drawn = [Sample(percent=2.0) if number < samples else None for number in range(3)]
+    cells = tuple(result(cell(f"p{number}", sample=sample)) for number, sample in enumerate(drawn))
+    line = headline(MatrixResult(run="r", started="", seconds=1.0, cells=cells))
+    assert line.startswith(f"{said}3 pass, 0 fail")
