@@ -53,7 +53,8 @@ def _files(folder: str, name: str = "") -> Iterator[str]:
 
 
 def _differs(path: str, copy: str) -> bool:
+    """Whether a copy has another content, or is a link or a folder now; that there is none is no difference."""
     try:
-        return stat.S_ISREG(os.lstat(copy).st_mode) and not filecmp.cmp(path, copy, shallow=False)
-    except OSError:
+        return not (stat.S_ISREG(os.lstat(copy).st_mode) and filecmp.cmp(path, copy, shallow=False))
+    except FileNotFoundError:
         return False

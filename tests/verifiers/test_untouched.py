@@ -47,6 +47,17 @@ def test_another_content_of_the_same_size_and_times(folder: Path) -> None:
     assert found(folder) == ("a.test", "sub/b.c")
 
 
+def test_a_copy_that_is_no_file_any_more(folder: Path) -> None:
+    """A link to other answers, or to the very same, which can be turned later; a folder; one that leads nowhere."""
+    for name, target in (("a.test", "new"), ("sub/b.c", "../../src/sub/b.c"), ("sub/c.c", "/nowhere")):
+        (folder / "build" / name).unlink()
+        (folder / "build" / name).symlink_to(target)
+    assert found(folder) == ("a.test", "sub/b.c", "sub/c.c")
+    (folder / "build/a.test").unlink()
+    (folder / "build/a.test").mkdir()
+    assert found(folder) == ("a.test", "sub/b.c", "sub/c.c")
+
+
 def test_a_file_in_the_place_of_another_or_of_none(folder: Path) -> None:
     """It is a new one, whatever it says."""
     (folder / "src/a.test").unlink()
