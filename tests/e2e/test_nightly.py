@@ -68,6 +68,9 @@ def ear() -> Iterator[Ear]:
     found.close()
 
 
+other_ear = ear  # a second address
+
+
 def described(verify: Verify, ear: Ear | None = None, candidates: str = "", more: str = "", above: str = "") -> None:
     """Write verify.toml with a night of the small project."""
     named = candidates or f'"clang", "tcc", "{verify.folder}/compiler/mycc"'
@@ -160,19 +163,21 @@ class TestNights:
         done = night(verify, "--resume")
         assert (done.returncode, "nothing to resume" in done.stderr) == (2, True)
 
-    def test_an_address_that_is_dead(self, verify: Verify, ear: Ear) -> None:
+    def test_an_address_that_is_dead(self, verify: Verify, ear: Ear, other_ear: Ear) -> None:
         """The others hear everything once; it hears all of it when it lives again."""
         described(verify, ear, f'"{verify.folder}/compiler/mycc"', "oracle_days = 0")
-        both = '", "json://127.0.0.1:9/dead"]'
-        verify.config = verify.config.replace('/told"]', f"/told{both}")
-        assert both in verify.config
+        verify.config = verify.config.replace(ear.url, f'{ear.url}", "{other_ear.url}')
         verify.compiler(BAD)
+        other_ear.deaf = True
         for _ in range(2):
             assert "was not delivered" in night(verify).stderr
         assert [each["title"] for each in ear.new()] == ["ccverify: 1 newly failing"]
-        verify.config = verify.config.replace("json://127.0.0.1:9/dead", "json://127.0.0.1:9/other")
+        other_ear.deaf = False
+        assert "was not delivered" not in night(verify).stderr
+        assert [each["title"] for each in other_ear.new()] == ["ccverify: 1 newly failing"]
+        verify.config = verify.config.replace(other_ear.url, "json://127.0.0.1:9/new")
         assert "was not delivered" not in night(verify).stderr  # nothing is new to one who has just come
-        assert ear.new() == []
+        assert ear.new() == other_ear.new() == []
 
     def test_a_report_that_cannot_be_written(self, verify: Verify, ear: Ear) -> None:
         """Keeps nobody from being told, also of that."""

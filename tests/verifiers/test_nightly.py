@@ -14,6 +14,7 @@ from tests.verifiers.report.made import cell, result
 from verifiers.compare import doubted
 from verifiers.config import ConfigError, load_config
 from verifiers.nightly.asked import request_of
+from verifiers.nightly.heard import REPORT, Heard
 from verifiers.nightly.merge import merge
 from verifiers.nightly.news import Kind, Told, headline, lines, news
 from verifiers.nightly.retention import tidy
@@ -132,6 +133,19 @@ class TestNews:
         standing = after(Told(), RED).cells[str(P)].model_dump()
         old = Told.model_validate({"cells": {"p@1.0 x86_64 mycc standard": standing}, "excuses": ["x"]})
         assert kinds(old, RED) == []
+
+    def test_what_one_for_all_addresses_wrote(self, tmp_path: Path) -> None:
+        """Was told to all of them."""
+        told = after(Told(), RED)
+        (tmp_path / "nightly.json").write_text(told.model_dump_json())
+        heard = Heard.read(tmp_path / "nightly.json")
+        assert heard.of(REPORT) == heard.of("json://127.0.0.1/x") == told
+
+    @pytest.mark.parametrize("rubbish", ["", "{", "[]", "3", "null", '"cells"', '{"cells": 3}', '{"by": {"x": []}}'])
+    def test_rubbish(self, tmp_path: Path, rubbish: str) -> None:
+        """It is rather told twice."""
+        (tmp_path / "nightly.json").write_text(rubbish)
+        assert Heard.read(tmp_path / "nightly.json") == Heard()
 
     def test_the_harness(self) -> None:
         """Once for a trouble, whatever its numbers; once when all is well."""

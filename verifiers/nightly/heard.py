@@ -7,10 +7,11 @@ In ``nightly.json`` of the state folder. An address is there by a digest, for it
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from verifiers.files import atomic_write
 from verifiers.nightly.news import Told
@@ -26,10 +27,11 @@ class Heard(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> Heard:
-        """Nothing where that cannot be read, so that it is rather told twice."""
+        """Nothing where that cannot be read, so that it is rather told twice; an older one kept one for all addresses."""
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            data = json.loads(path.read_bytes())
+            return cls.model_validate({"by": {_key(REPORT): data}} if "cells" in data else data)
+        except (OSError, ValueError, TypeError):
             return cls()
 
     def of(self, address: str) -> Told:
