@@ -30,6 +30,7 @@ _SKIPPED: Final = frozenset(
     ("proc", "dev", "run", "tmp", "root", "home", "cell", "ccverify", "boot", "mnt", "media", "lost+found")
 )
 _MASKED: Final = ("/root", "/home", "/run")
+_SCRATCH: Final = ("/tmp", "/var/tmp")
 _FOLDERS: Final = ("src", "build", "home", "tmp")
 _PASSWD: Final = (
     "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -273,7 +274,7 @@ class Bubblewrap(_Base):
             options += ["--tmpfs", folder]
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(limits.memory)]
         options += ["--tmpfs", "/dev/shm", "--ro-bind", str(binary), _GUARD, "--bind", str(self.work), CELL]
-        for folder in ("/tmp", "/var/tmp"):
+        for folder in _SCRATCH:
             options += ["--bind", str(self.work / "tmp"), folder]
         for path, fd in files.items():
             options += ["--perms", "0444", "--ro-bind-data", str(fd), path]
@@ -327,7 +328,7 @@ def _parents(mounts: Sequence[Mount]) -> list[str]:
     for mount in mounts:
         parents = list(reversed(PurePosixPath(mount.target).parents))[1:]
         lent = parents and parents[0].name not in _SKIPPED and os.path.isdir(parents[0])
-        if not lent or PurePosixPath("/var/tmp") in parents:
+        if not lent or any(str(parent) in _SCRATCH for parent in parents):
             found.update(dict.fromkeys(map(str, parents)))
     return list(found)
 
