@@ -65,12 +65,14 @@ def _moved(result: CellResult, root: Path, state: State, run: str) -> CellResult
     target = state.logs / run / Path(result.folder).name
     if (root / result.folder).is_dir():
         shutil.copytree(root / result.folder, target, dirs_exist_ok=True)
-    for folder in {(root / step.log).parent for step in result.oracle.steps if step.log} if result.oracle else ():
-        for path in folder.glob("oracle-*") if folder != root / result.folder else ():
+    oracle = result.oracle.steps if result.oracle else ()
+    for folder in {(root / step.log).parent for step in oracle if step.log} - {root / result.folder}:
+        for path in folder.glob("oracle-*"):
             target.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(path, target / path.name, dirs_exist_ok=True) if path.is_dir() else shutil.copy(
-                path, target
-            )
+            if path.is_dir():
+                shutil.copytree(path, target / path.name, dirs_exist_ok=True)
+            else:
+                shutil.copy(path, target)
 
     def log_of(step: StepResult) -> StepResult:
         return step.model_copy(update={"log": step.log and state.relative(target / Path(step.log).name)})
