@@ -15,6 +15,8 @@ from compiler.driver import DriverLimits, faults
 from tests.compiler.driver_rig import GCC, X86_64, Rig, alive, end
 from verifiers.results import Reason
 
+GRACE = 2.0  # seconds between SIGTERM and SIGKILL: compiler/driver/supervise.h
+
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
@@ -76,8 +78,15 @@ class TestTimeLimit:
             candidate=rig.saboteur(f"trap 'kill $!; touch {obeyed}; exit' TERM; sleep 1000 & wait"),
             limits=DriverLimits(seconds=0.3),
         )
-        assert rig.run().returncode == 124
-        assert obeyed.exists()
+        waited = []
+        for _ in range(5):  # one that the machine leaves in peace will do
+            before = time.monotonic()
+            assert rig.run().returncode == 124
+            waited.append(time.monotonic() - before)
+            assert obeyed.exists()
+            if waited[-1] < 0.3 + GRACE:
+                break
+        assert min(waited) < 0.3 + GRACE  # nobody waits for what has ended
 
     @pytest.mark.skipif(not shutil.which("setsid"), reason="needs setsid")
     def test_child_that_left_the_group(self, rig: Rig) -> None:

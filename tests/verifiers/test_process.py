@@ -186,7 +186,12 @@ class TestTheMeasure:
 
     def test_wall_time(self, any_box: Box) -> None:
         """Seconds from the start to the end."""
-        assert 0.3 <= any_box.run(["sleep", "0.3"]).usage.seconds < 2
+        assert 0.3 <= any_box.run(["sleep", "0.3"]).usage.seconds < 30
+
+    def test_the_end_is_seen_at_once(self, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And not at the next look at the disk."""
+        monkeypatch.setattr(process, "_DISK_EVERY", 300.0)
+        assert box.do("exit", "0").usage.seconds < 150
 
 
 class TestInterrupt:
