@@ -27,7 +27,7 @@ class Heard(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> Heard:
-        """Nothing where that cannot be read, so that it is rather told twice; an older one kept one for all addresses."""
+        """Nothing where that cannot be read, so that it is rather told twice; an older one kept one for all of them."""
         try:
             data = json.loads(path.read_bytes())
             return cls.model_validate({"by": {_key(REPORT): data}} if "cells" in data else data)
