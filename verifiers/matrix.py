@@ -93,7 +93,7 @@ def choose(
                 if why := skips(recipe, arch, choice.depth, version) or _untargeted(candidate, arch):
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.UNSUPPORTED, message=why))
                     continue
-                failed = (choice.sample.cases or tuple(sorted(last(cell)))) if choice.sample else ()
+                failed = tuple(sorted(last(cell))) if choice.sample and not choice.sample.cases else ()
                 if choice.sample and choice.sample.failed_only and not failed:
                     why = "no case failed in the last run"
                     yield Settled(cell, Verdict(kind=VerdictKind.SKIP, reason=Reason.NO_TESTS, message=why))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from verifiers.errors import InfrastructureError
@@ -29,15 +30,20 @@ Key = tuple[str, str]
 def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) -> list[Suite]:
     """The suites that the sample takes, those that can be run in parts narrowed to some; in their order.
 
-    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are, as with
-    ``sample.cases``. Raises UnknownCase where a test that is asked for does not exist.
+    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are. Of
+    ``sample.cases`` each is the name of a suite, of a test or of a case of one, or an fnmatch pattern over the tests'
+    names. Raises UnknownCase where no test is called so.
     """
     keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
     again = {key for suite in suites for key in keys[suite.name] if any(_is_of(case, suite, key[1]) for case in failed)}
     for case in sample.cases:
-        if not any(_is_of(case, suite, part) for suite in suites for _, part in keys[suite.name]):
-            names = [_whole(suite, part) for suite in suites for _, part in keys[suite.name]]
+        places = [(suite, part) for suite in suites for _, part in keys[suite.name]]
+        named = {(suite.name, part) for suite, part in places if _is_of(case, suite, part)}
+        asked = named or {(suite.name, part) for suite, part in places if _fits(case, suite, part)}
+        if not asked:
+            names = [_whole(suite, part) for suite, part in places]
             raise UnknownCase(name=case, hint=hint(case.rpartition("/-O")[0] or case, names))
+        again |= asked
     taken = again if sample.failed_only or sample.cases else again | _drawn(keys, sample)
     found = []
     for suite in suites:
@@ -84,6 +90,10 @@ def _is_of(case: str, suite: Suite, part: str) -> bool:
     """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash."""
     whole = _whole(suite, part)
     return case in (whole, suite.name + COMPLETED) or case.startswith(f"{whole}/")
+
+
+def _fits(pattern: str, suite: Suite, part: str) -> bool:
+    return pattern == suite.name or fnmatchcase(_whole(suite, part), pattern)
 
 
 def _whole(suite: Suite, part: str) -> str:

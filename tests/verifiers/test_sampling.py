@@ -113,12 +113,27 @@ class TestNamedCases:
     @pytest.mark.parametrize("case", ["ieee/7.c", "ieee/7.c/-O2"])
     def test_one(self, case: str) -> None:
         """Its test alone, in its own suite."""
-        assert taken(sampled(SUITES, Sample(cases=(case,)), (case,))) == {("ieee", "7.c")}
+        assert taken(sampled(SUITES, Sample(cases=(case,)), ())) == {("ieee", "7.c")}
+
+    @pytest.mark.parametrize(("case", "count"), [("ieee", 60), ("ieee/*", 60), ("ieee/1?.c", 10), ("*/[78].c", 6)])
+    def test_many(self, case: str, count: int) -> None:
+        """A suite's name, or a pattern over names of tests."""
+        assert len(taken(sampled(SUITES, Sample(cases=(case,)), ()))) == count
+
+    def test_a_name_that_looks_like_a_pattern(self) -> None:
+        """Is a name where there is one."""
+        suites = [Suite("a", ("run",), parse, parts=("x[1]", "x1"), only=lambda parts: tuple(parts))]
+        assert taken(sampled(suites, Sample(cases=("a/x[1]",)), ())) == {("a", "x[1]")}
+
+    def test_a_pattern_over_bare_names(self) -> None:
+        """What counts is how the cases are called."""
+        groups = [replace(suite("group-1", 0), parts=("execute/a.c", "compile/b.c"), bare=True)]
+        assert taken(sampled(groups, Sample(cases=("execute/*",)), ())) == {("group-1", "execute/a.c")}
 
     def test_one_that_is_not_there(self) -> None:
         """Nothing is run in its place, and the nearest is named."""
         with pytest.raises(UnknownCase, match=r"ieee/77\.d \(did you mean ieee/\d+\.c"):
-            sampled(SUITES, Sample(cases=("ieee/77.d",)), ("ieee/77.d",))
+            sampled(SUITES, Sample(cases=("ieee/77.d",)), ())
 
     def test_names(self) -> None:
         """A cell's name tells them apart."""

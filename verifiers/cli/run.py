@@ -75,7 +75,7 @@ def run(
     ] = None,
     case: Annotated[
         list[str] | None,
-        typer.Option("--case", metavar="NAME", help="Only this test, or this one's cases; repeatable."),
+        typer.Option("--case", metavar="NAME", help="Only this test, suite or pattern over tests; repeatable."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only the tests that failed the last time.")] = False,
     fresh: Fresh = False,
