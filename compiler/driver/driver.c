@@ -107,7 +107,9 @@ static int one_call(const Driver *driver, const Command *command, char **argv, c
     for (size_t i = 0; candidate_role && i < command->outputs.n; i++)
         places[i] = clear_place(command, driver->cwd, command->outputs.at[i]);
     const char *file = *command->unit ? command->unit : command->inputs.n ? command->inputs.at[0] : "its command line";
-    Outcome outcome = run(driver->config, words.at, environment(under_test ? id : NULL), file);
+    bool to_stdout = command->output && is_one_of(command->output, "- /dev/stdout"); /* its product */
+    bool listens = command->kind != INFO && !command->preprocesses && !command->only_checks && !to_stdout;
+    Outcome outcome = run(driver->config, words.at, environment(under_test ? id : NULL), file, listens);
     Product product = {0};
     bool wants_ident = strcmp(command->makes, "object") == 0 && command->kind == COMPILE;
     bool torn = outcome.timeout || *outcome.limit || WIFSIGNALED(outcome.status);
@@ -185,7 +187,7 @@ static int stored_call(const Driver *driver, const Command *command, char **argv
     Place place = clear_place(command, driver->cwd, output);
     if (command->has_deps) {
         Words words = command_for(driver, "oracle", command->kind, argv + 1);
-        outcome = run(driver->config, words.at, environment(NULL), command->unit);
+        outcome = run(driver->config, words.at, environment(NULL), command->unit, false);
     }
     Product product = {0};
     if (outcome.status == 0) {

@@ -21,7 +21,7 @@ typedef struct {
     int64_t started, ended; /* monotonic */
     double epoch;
     struct rusage usage;
-    Text kept; /* the first messages */
+    Text kept; /* the first messages: of stderr, or of stdout where that is all there is */
     size_t forwarded;
     char line[TELLING];     /* the line being read */
     size_t line_n, line_at; /* its length, and where in the stream it began */
@@ -63,7 +63,7 @@ static void limit_resource(int which, unsigned long long bytes)
 
 /* vfork: the parent is held until the exec, and *error, written by the child, is the parent's. */
 static __attribute__((noinline)) pid_t launch(const Config *config, char **argv, char **env, int messages,
-                                              volatile int *error)
+                                              int prints, volatile int *error)
 {
     const pid_t driver = getpid();
     char *shell[] = {(char[]){"/bin/sh"}, NULL, NULL};
@@ -79,6 +79,8 @@ static __attribute__((noinline)) pid_t launch(const Config *config, char **argv,
     if (getppid() != driver)
         _exit(EXIT_BROKEN);
     dup2(messages, 2);
+    if (prints >= 0)
+        dup2(prints, 1);
     limit_resource(RLIMIT_DATA, config->memory);
     limit_resource(RLIMIT_FSIZE, config->file);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
@@ -149,6 +151,18 @@ static bool forward(const Config *config, int pipe_end, Outcome *outcome)
     return !*outcome->limit;
 }
 
+/* The same for what it prints on stdout, where that is no product: some compilers have their errors there. */
+static bool pass_on(int pipe_end, Text *printed)
+{
+    char piece[KEPT];
+    ssize_t n = read(pipe_end, piece, sizeof piece);
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    write_all(1, piece, (size_t)n);
+    put_bytes(printed, piece, (size_t)n < KEPT - printed->n ? (size_t)n : KEPT - printed->n);
+    return true;
+}
+
 /* SIGKILL for the group, and for what left it and has become our child. */
 static void kill_all(pid_t group)
 {
@@ -184,25 +198,28 @@ static bool reap(pid_t pid, Outcome *outcome)
     return false;
 }
 
-/* Waits for the compiler, passing its messages on and ending it where it breaks a limit. */
-static void supervise(const Config *config, pid_t pid, int messages, const char *file, Outcome *outcome)
+/* Waits for the compiler, passing its messages on and ending it where it breaks a limit. `prints` may be -1. */
+static void supervise(const Config *config, pid_t pid, int messages, int prints, const char *file, Outcome *outcome)
 {
     enum { RUNNING, ASKED, KILLED } stage = RUNNING;
     int64_t deadline = config->time ? outcome->started + config->time : INT64_MAX;
-    struct pollfd wait[2] = {{signals, POLLIN, 0}, {messages, POLLIN, 0}};
+    struct pollfd wait[3] = {{signals, POLLIN, 0}, {messages, POLLIN, 0}, {prints, POLLIN, 0}};
+    Text printed = {0};
     for (bool ended = false; !ended;) {
         int64_t left = deadline == INT64_MAX ? -1 : deadline - now(CLOCK_MONOTONIC);
         int milliseconds = deadline == INT64_MAX       ? -1
                            : left <= 0                 ? 0
                            : left / 1000000 >= 3600000 ? 3600000
                                                        : (int)(left / 1000000) + 1;
-        wait[0].revents = wait[1].revents = 0;
-        poll(wait, 2, milliseconds);
+        wait[0].revents = wait[1].revents = wait[2].revents = 0;
+        poll(wait, 3, milliseconds);
         int ask = 0;
         if (wait[1].revents && !forward(config, messages, outcome)) {
             wait[1].fd = -1;
             ask = *outcome->limit ? SIGTERM : 0;
         }
+        if (wait[2].revents && !pass_on(prints, &printed))
+            wait[2].fd = -1;
         for (struct signalfd_siginfo got; wait[0].revents && read(signals, &got, sizeof got) == sizeof got;) {
             if (got.ssi_signo == SIGCHLD)
                 ended = reap(pid, outcome) || ended;
@@ -234,7 +251,11 @@ static void supervise(const Config *config, pid_t pid, int messages, const char 
     /* What is in the pipe now is the compiler's; a process it left behind may hold the pipe open for ever. */
     while (wait[1].fd >= 0 && poll(&wait[1], 1, 0) > 0 && forward(config, messages, outcome))
         ;
+    while (wait[2].fd >= 0 && poll(&wait[2], 1, 0) > 0 && pass_on(prints, &printed))
+        ;
     end_line(outcome);
+    if (!outcome->kept.n)
+        outcome->kept = printed;
     if (outcome->timeout) {
         Text seconds = {0};
         put_number(&seconds, config->time / SECOND);
@@ -297,21 +318,24 @@ static const char *limit_met(const Config *config, const Outcome *outcome)
     return killed || near ? "memory" : "";
 }
 
-static Outcome run(const Config *config, char **argv, char **env, const char *file)
+/* `listens`: what it prints on stdout are messages, too. */
+static Outcome run(const Config *config, char **argv, char **env, const char *file, bool listens)
 {
     Outcome outcome = {.limit = ""};
-    int messages[2];
+    int messages[2], prints[2] = {-1, -1};
     volatile int error = 0;
-    if (pipe2(messages, O_CLOEXEC) < 0)
+    if (pipe2(messages, O_CLOEXEC) < 0 || (listens && pipe2(prints, O_CLOEXEC) < 0))
         die("pipe", "", strerror(errno));
     outcome.epoch = (double)now(CLOCK_REALTIME) / 1e9;
     outcome.started = now(CLOCK_MONOTONIC);
-    pid_t pid = launch(config, argv, env, messages[1], &error);
+    pid_t pid = launch(config, argv, env, messages[1], prints[1], &error);
     if (pid < 0)
         die("cannot start a process", "", strerror(errno));
     close(messages[1]);
-    supervise(config, pid, messages[0], file, &outcome);
+    close(prints[1]);
+    supervise(config, pid, messages[0], prints[0], file, &outcome);
     close(messages[0]);
+    close(prints[0]);
     outcome.ran = error == 0;
     if (error) {
         const char *why = strerror(error);

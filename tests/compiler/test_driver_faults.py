@@ -99,3 +99,28 @@ class TestWhatCounts:
         rig.run("-c", "a.c")
         (fault,) = faults(rig.calls(), X86_64)
         assert fault.reason is Reason.DISK_FULL and fault.reason.is_ours
+
+
+class TestWhereItSpeaks:
+    def test_errors_on_stdout(self, rig: Rig) -> None:
+        """They are the compiler's words, and the build still finds them there."""
+        rig.configure(candidate=rig.saboteur("echo 'a.c:3: error: no such thing'; exit 1"))
+        rig.write("a.c")
+        assert rig.run("-c", "a.c").stdout == b"a.c:3: error: no such thing\n"
+        (fault,) = faults(rig.calls(), X86_64)
+        assert (fault.reason, fault.message) == (Reason.REJECTS_VALID, "a.c:3: error: no such thing")
+
+    @pytest.mark.parametrize("args", [("-S", "-o", "-"), ("-E",), ("-fsyntax-only",)])
+    def test_a_product_on_stdout_is_none(self, rig: Rig, args: tuple[str, ...]) -> None:
+        """Source and assembly are not read for errors."""
+        rig.configure(candidate=rig.saboteur("echo 'a.c:3: error: in a text'; exit 0"))
+        rig.write("a.c")
+        assert rig.run(*args, "a.c").stdout == b"a.c:3: error: in a text\n"
+        assert rig.call().stderr == "" and faults(rig.calls(), X86_64) == ()
+
+    def test_chatter_on_stdout(self, rig: Rig) -> None:
+        """It says less than what stands on stderr."""
+        rig.configure(candidate=rig.saboteur("echo 'compiling a.c'; echo 'no VLA here' >&2; exit 1"))
+        rig.write("a.c")
+        rig.run("-c", "a.c")
+        assert [fault.message for fault in faults(rig.calls(), X86_64)] == ["no VLA here"]
