@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Final
 
 from compiler.arches import Arch
@@ -24,6 +25,14 @@ _CRASH: Final = re.compile(
     r"|Segmentation fault|Aborted|core dumped|panicked at|AddressSanitizer|UndefinedBehaviorSanitizer"
     r"|stack smashing detected|LLVM ERROR(?!: out of memory)"
 )
+# What a compiler's own language says of an exception that nobody caught: Python, Go, Zig, OCaml; and chibicc's words.
+_UNCAUGHT: Final = re.compile(
+    r"^Traceback \(most recent call last\)|^panic: |^thread \d+ panic: |^Fatal error: exception |^internal error\b"
+)
+# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
+_QUOTED: Final = re.compile(r'^([^\s|:"(=;]+:\d+:)(?: |$)')
+_CARET: Final = re.compile(r"^\s*\^ (\S.*)$")
+_CONTEXT: Final = re.compile(r"^In file included from |: In function |: At top level:$|^\d+ warnings? generated")
 _MEMORY: Final = re.compile(
     r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
 )
@@ -31,7 +40,8 @@ _DISK: Final = re.compile(r"No space left on device")
 _BAD_FLAG: Final = re.compile(
     r"unrecogni[sz]ed (?:command[- ]line )?(?:option|argument|flag)"
     r"|unknown (?:command[- ]line )?(?:argument|option|flag)\b"
-    r"|invalid option|unsupported (?:command[- ]line )?option|unsupported argument .* to option",
+    r"|invalid option|unsupported (?:command[- ]line )?option|unsupported argument .* to option"
+    r"|unexpected argument '-|flag provided but not defined",  # of Rust's clap, of Go
     re.IGNORECASE,
 )
 _ASSEMBLER: Final = re.compile(
@@ -95,11 +105,17 @@ def _judge(call: Call, target: Arch) -> Iterator[tuple[Reason, str]]:
     yield from _stopped(call, telling, first)
     if call.exit is not None and not first:
         yield Reason.FALSE_FAILURE, f"exit {call.exit} without a message"
+    if pointed := _pointed(lines):
+        yield Reason.ASSEMBLER_ERROR if call.kind == "assemble" else Reason.REJECTS_VALID, pointed
     yield from _rejected(call, telling)
     # No form of error that we know. Warnings alone are no reason to fail; anything else is taken for one.
-    if any("warning:" in line for line in lines) and not any("error" in line.lower() for line in lines):
+    if message := _first(_UNCAUGHT, telling):
+        yield Reason.COMPILER_CRASH, _with_next(message, telling)
+    plain = next((line.strip() for line in telling if line.strip() and not _CONTEXT.search(line)), "")
+    if any("warning:" in line for line in lines) and not plain:
         yield Reason.FALSE_FAILURE, f"exit {call.exit} with warnings only: {first}"
-    yield {"link": Reason.LINK_ERROR, "assemble": Reason.ASSEMBLER_ERROR}.get(call.kind, Reason.REJECTS_VALID), first
+    reason = {"link": Reason.LINK_ERROR, "assemble": Reason.ASSEMBLER_ERROR}.get(call.kind, Reason.REJECTS_VALID)
+    yield reason, plain or first
 
 
 def _false_success(call: Call, lines: list[str], target: Arch) -> Iterator[tuple[Reason, str]]:
@@ -137,7 +153,7 @@ def _stopped(call: Call, lines: list[str], first: str) -> Iterator[tuple[Reason,
         telling = _first(_CRASH, lines) or first
         yield Reason.COMPILER_CRASH, f"died of {_signal(call.signal)}" + (f": {telling}" if telling else "")
     if message := _first(_CRASH, lines):
-        yield Reason.COMPILER_CRASH, message
+        yield Reason.COMPILER_CRASH, _with_next(message, lines)
     if call.exit is not None and call.exit in _SHELL_CRASHES:
         died = f"died of {_signal(call.exit - 128)} (exit {call.exit})"
         yield Reason.COMPILER_CRASH, died + (f": {first}" if first else "")
@@ -145,8 +161,9 @@ def _stopped(call: Call, lines: list[str], first: str) -> Iterator[tuple[Reason,
 
 def _rejected(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
     """What its first telling line says; a linker's own "ld: in function ..." only where no line says more."""
+    read_on = any(_PLACED_ERROR.search(line) for line in lines)  # so it only grumbled about options
     for line in lines:
-        if _BAD_FLAG.search(line):
+        if _BAD_FLAG.search(line) and (not read_on or _PLACED_ERROR.search(line)):
             yield Reason.BAD_FLAG, line.strip()
         elif _ASSEMBLER.search(line):
             yield Reason.ASSEMBLER_ERROR, line.strip()
@@ -158,6 +175,23 @@ def _rejected(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
             yield Reason.ASSEMBLER_ERROR if call.kind == "assemble" else Reason.REJECTS_VALID, line.strip()
     if call.links and (message := _first(_LINKER, lines) or _first(_ERROR_LINE, lines)):
         yield Reason.LINK_ERROR, message
+
+
+def _pointed(lines: list[str]) -> str:
+    """The last message behind a caret, with its place: such a compiler ends at its first error, and warns before."""
+    found = ""
+    for above, below in pairwise(lines):
+        place, said = _QUOTED.match(above), _CARET.match(below)
+        if place and said:
+            found = f"{place[1]} {said[1]}"
+    return found
+
+
+def _with_next(message: str, lines: list[str]) -> str:
+    """A line that ends in a colon, as a panic's first does, together with the one that it announces."""
+    stripped = [line.strip() for line in lines]
+    after = next(filter(None, stripped[stripped.index(message) + 1 :]), "") if message.endswith(":") else ""
+    return f"{message} {after}".rstrip()
 
 
 def _signal(number: int) -> str:

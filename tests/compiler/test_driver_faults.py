@@ -124,3 +124,69 @@ class TestWhereItSpeaks:
         rig.write("a.c")
         rig.run("-c", "a.c")
         assert [fault.message for fault in faults(rig.calls(), X86_64)] == ["no VLA here"]
+
+
+class TestOtherWords:
+    """Compilers that speak otherwise than gcc does."""
+
+    CARET = "mycc: warning: unknown option -O1\\na.c:2: return y;\\n              ^ undefined variable"
+
+    @pytest.mark.parametrize(
+        ("said", "reason", "message"),
+        [
+            (CARET, Reason.REJECTS_VALID, "a.c:2: undefined variable"),
+            (
+                "mycc: unknown option -O1\\na.c:2:3: error: no y",
+                Reason.REJECTS_VALID,
+                "a.c:2:3: error: no y",
+            ),
+            (
+                "mycc: warning: unknown option -O1\\na.c, line 2: y undefined",
+                Reason.REJECTS_VALID,
+                "a.c, line 2: y undefined",
+            ),
+            (
+                "a.c: In function f:\\na.c:2:3: warning: no y",
+                Reason.FALSE_FAILURE,
+                "exit 1 with warnings only: a.c: In function f:",
+            ),
+            (
+                "Traceback (most recent call last):\\n  File cc.py, line 3, in f\\nKeyError: -O1",
+                Reason.COMPILER_CRASH,
+                "Traceback (most recent call last): KeyError: -O1",
+            ),
+            (
+                "a.c:2:3: error: no y\\nTraceback (most recent call last):\\n  File cc.py, in f\\nSystemExit: 1",
+                Reason.REJECTS_VALID,
+                "a.c:2:3: error: no y",
+            ),
+            (
+                "panic: index out of range\\n\\ngoroutine 1 [running]:",
+                Reason.COMPILER_CRASH,
+                "panic: index out of range",
+            ),
+            ("internal error at codegen.c:12", Reason.COMPILER_CRASH, "internal error at codegen.c:12"),
+            (
+                "thread main panicked at src/main.rs:42:9:\\nnot yet implemented",
+                Reason.COMPILER_CRASH,
+                "thread main panicked at src/main.rs:42:9: not yet implemented",
+            ),
+            ("error: unexpected argument '-O1' found", Reason.BAD_FLAG, "error: unexpected argument '-O1' found"),
+        ],
+    )
+    def test_one(self, rig: Rig, said: str, reason: Reason, message: str) -> None:
+        """What it says of options does not hide what it says of the source."""
+        rig.configure(candidate=rig.saboteur(f'printf "{said}\\n" >&2; exit 1'))
+        rig.write("a.c")
+        rig.run("-c", "a.c")
+        (fault,) = faults(rig.calls(), X86_64)
+        assert (fault.reason, fault.message) == (reason, message)
+
+    @pytest.mark.skipif(not Path("/usr/bin/chibicc").exists(), reason="needs chibicc")
+    def test_chibicc(self, rig: Rig) -> None:
+        """Its message stands under the line that it quotes."""
+        rig.configure(candidate=("/usr/bin/chibicc",))
+        rig.write("a.c", "int f(void) {\n  return gone;\n}\n")
+        rig.run("-c", "a.c")
+        (fault,) = faults(rig.calls(), X86_64)
+        assert (fault.reason, fault.message) == (Reason.REJECTS_VALID, "a.c:2: undefined variable")

@@ -33,10 +33,21 @@ if TYPE_CHECKING:  # not at run time: typing takes as long to import as all the 
 _CRASH = re.compile(
     rb"internal compiler error|Segmentation fault|PLEASE submit|Assertion .*failed|LLVM ERROR|panicked at|core dumped"
 )
-_BAD_FLAG = re.compile(rb"unrecognized (?:command|argument)|unknown argument|(?:invalid|unsupported|unknown) option")
+_BAD_FLAG = re.compile(
+    rb"unrecognized (?:command|argument)|unknown argument|(?:invalid|unsupported|unknown) option"
+    rb"|unexpected argument '-|flag provided but not defined"
+)
+# A compiler's exception that nobody caught: Python, Go, Zig, OCaml; and chibicc's words.
+_UNCAUGHT = re.compile(
+    rb"(?m)^(?:Traceback \(most recent call last\)|panic: |thread \d+ panic: |Fatal error: exception |internal error\b)"
+)
+_PLACED = re.compile(rb'^[^\s|:"(=;]+:\d+(?::\d+)?: ?(?:fatal )?[Ee]rror:')
+# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
+_POINTED = re.compile(rb'(?m)^([^\s|:"(=;]+:\d+:)(?: .*)?\n\s*\^ (\S.*)$')
 _UNDEFINED = re.compile(rb"undefined reference|undefined symbol")
 _LINKER = re.compile(rb"(?:^|/)(?:ld|collect2|ld\.lld)(?:: | returned)|linker command failed")
 _ERROR = re.compile(rb"(?i)\berror\b|undefined |cannot |not (?:supported|implemented)|unrecognized|invalid")
+_ANY = re.compile(rb"")
 _GRACE = 3.0  # seconds between SIGTERM, which the driver passes on, and SIGKILL
 _KEPT = 1 << 16  # bytes of messages that are searched
 _SHOWN = 2000  # bytes of output that are shown
@@ -116,10 +127,11 @@ class Runner:
         code = os.waitstatus_to_exitcode(status)
         if late or code == self.plan["compiler_timeout"]:
             return "TIMEOUT", "compiler-timeout: " + first_line(said)
-        if code < 0 or code >= 128 or (code and _CRASH.search(said)):
+        uncaught = code and _UNCAUGHT.search(said) and not placed(said)
+        if code < 0 or code >= 128 or (code and _CRASH.search(said)) or uncaught:
             number = -code if code < 0 else code - 128
             how = "died of " + signal_name(number) if code < 0 or code >= 128 else f"exit status {code}"
-            telling = telling_line(said, _CRASH)
+            telling = telling_line(said, _CRASH) or telling_line(said, _UNCAUGHT)
             return "CRASH", "compiler-crash: " + how + (": " + telling if telling else "")
         if do == "reject":
             return ("PASS", "") if code else ("FAIL", "accepts-invalid: the compiler must reject it")
@@ -274,19 +286,34 @@ def clear() -> None:
 
 def why_rejected(said: bytes, code: int) -> str:
     """The message of a compiler that failed."""
+    found = placed(said)
+    if found:  # it read the source, whatever it said of options
+        return "rejects-valid: " + found
     for word, pattern in (("bad-flag", _BAD_FLAG), ("undefined-symbol", _UNDEFINED)):
         found = telling_line(said, pattern)
         if found:
             return word + ": " + found
-    telling = telling_line(said, _ERROR) or first_line(said) or f"exit status {code} without a message"
+    telling = (
+        telling_line(said, _ERROR)
+        or telling_line(said, _ANY)
+        or first_line(said)
+        or f"exit status {code} without a message"
+    )
     return ("link-error: " if _LINKER.search(telling.encode()) else "rejects-valid: ") + telling
 
 
+def placed(said: bytes) -> str:
+    """The error that a place in the source goes with, as text; of those behind a caret the last, as they may warn."""
+    pointed = _POINTED.findall(said[:_KEPT])
+    return text_of(b" ".join(pointed[-1])) if pointed else telling_line(said, _PLACED)
+
+
 def telling_line(said: bytes, pattern: re.Pattern[bytes]) -> str:
-    """The first line that matches, as text."""
-    for each in said[:_KEPT].splitlines():
+    """The first line that matches and is no warning, as text; behind one that ends in a colon, the next."""
+    lines = [each for each in said[:_KEPT].splitlines() if each[:1].strip() and b"warning: " not in each]
+    for number, each in enumerate(lines):
         if pattern.search(each):
-            return text_of(each)
+            return text_of(b" ".join(lines[number : number + 1 + each.endswith(b":")]))
     return ""
 
 
