@@ -83,7 +83,7 @@ class Instrument:
         for folder in ("log", "real/usr"):
             (self.tree / folder).mkdir(parents=True, exist_ok=True)
         self._log.touch()
-        self.sandbox.adopt(self.tree / "log")
+        self.sandbox.adopt(self._log)  # never its folder: a link in the log's place would be followed by root
 
     @property
     def inside(self) -> str:
@@ -114,7 +114,7 @@ class Instrument:
             return []
         mounts = [
             Mount(self.tree, TREE),
-            Mount(self.tree / "log", f"{TREE}/log", writable=True),
+            Mount(self._log, f"{TREE}/log/{self._log.name}", writable=True),
             Mount(Path("/usr"), f"{TREE}/real/usr"),
         ]
         if self.objects:
@@ -266,11 +266,13 @@ class Instrument:
         found = calibrate.judge(answer.read_text("utf-8", "replace"), calls)
         answer.unlink()
         os.truncate(self._log, before)
-        for path in home.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)  # e.g. a compiler's own cache
-            else:
+        for path in self.work.iterdir():
+            if path.is_symlink():  # the compiler may have put one in a folder's place, for us to follow as root
                 path.unlink()
+        if home.exists():
+            shutil.rmtree(home)  # e.g. a compiler's own cache
+        home.mkdir()
+        self.sandbox.adopt(home)
         return found
 
 

@@ -301,6 +301,25 @@ class TestSuites:
         assert cell.verdict.message == "the oracle's own suite did not complete: lost/completed"
 
 
+ESCAPES = {
+    "its home a link": "mv /cell/home /cell/old; ln -s {} /cell/home; cd /cell/old",
+    "the log a link": "rm -f /ccverify/log/units.jsonl; ln -s {}/precious /ccverify/log/units.jsonl",
+}
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_no_file_of_the_host_is_within_reach(verify: Verify, name: str) -> None:
+    """While it is asked what it is, a compiler makes a link of what we write to, or tidy, as a more powerful user."""
+    victim = verify.folder / "victim"
+    victim.mkdir()
+    (victim / "precious").write_text("precious")
+    cell, _ = verify.cell(
+        "--cc", verify.compiler(f'[ -e calibrate.c ] && {{ {ESCAPES[name].format(victim)}; }}\nexec gcc "$@"')
+    )
+    assert (victim / "precious").read_text() == "precious"
+    assert cell.verdict.kind is VerdictKind.PASS, cell.verdict
+
+
 class TestOtherVerdicts:
     """Where it is not the candidate's fault."""
 
