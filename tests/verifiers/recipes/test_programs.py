@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -52,6 +53,19 @@ def test_groups(tmp_path: Path) -> None:
         assert list(suite.parts) == [test["name"] for test in groups[suite.name]]
         assert suite.only is not None
         assert suite.only(suite.parts[:2]) == (*suite.argv, *suite.parts[:2])
+
+
+def test_a_group_that_takes_longer_begins_first() -> None:
+    """Its one slow test would keep one core busy, and the others waiting, at the end."""
+
+    class Uneven(Small):
+        def programs(self, work: Workspace) -> Mapping[str, Sequence[Program]]:
+            (members,) = super().programs(work).values()
+            return {"kind": [replace(each, factor=4.0 if each.name == "1.c" else 1.0) for each in members]}
+
+    first, *others = Uneven().suites(cast("Workspace", SimpleNamespace(build="/cell/build")))
+    assert "1.c" in first.parts
+    assert [each.name for each in others] == sorted(each.name for each in others)
 
 
 def test_what_the_oracle_set_aside() -> None:
