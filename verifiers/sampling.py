@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from verifiers.errors import InfrastructureError
 from verifiers.nearest import hint
@@ -22,6 +23,8 @@ class UnknownCase(InfrastructureError):
     reason = Reason.NO_TESTS
     msg = "no test of this depth is called {name}{hint}"
 
+
+_REST: Final = re.compile(r"/|(?:#\d+)?\Z")  # of a case's name behind its part's; for the number see ``collect``
 
 Key = tuple[str, str]
 """A suite's name and a part of it; "" is the whole of one that cannot be run in parts."""
@@ -57,7 +60,10 @@ def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) ->
 
 def repeating(suites: Sequence[Suite], cases: Collection[str]) -> list[Suite]:
     """The suites, in parts where they can be, that run these cases again; all where a case's suite cannot be told."""
-    return sampled(suites, Sample(failed_only=True), cases) or list(suites)
+    places = [(suite, part) for suite in suites for part in suite.parts or ("",)]
+    if not all(any(_is_of(case, *place) for place in places) for case in cases):
+        return list(suites)  # one that was left out would be missing, and so count as failed again
+    return sampled(suites, Sample(failed_only=True), cases)
 
 
 def _drawn(keys: dict[str, list[Key]], sample: Sample) -> set[Key]:
@@ -87,9 +93,12 @@ def _place(seed: int, suite: str, part: str) -> float:
 
 
 def _is_of(case: str, suite: Suite, part: str) -> bool:
-    """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash."""
+    """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash.
+
+    One that occurred before has a number behind its name.
+    """
     whole = _whole(suite, part)
-    return case in (whole, suite.name + COMPLETED) or case.startswith(f"{whole}/")
+    return case == suite.name + COMPLETED or (case.startswith(whole) and _REST.match(case, len(whole)) is not None)
 
 
 def _fits(pattern: str, suite: Suite, part: str) -> bool:

@@ -105,6 +105,11 @@ class TestRepeating:
     def test_unknown_cases_repeat_all(self) -> None:
         """A recipe may rename its cases so that nobody can tell."""
         assert repeating(SUITES, ["renamed"]) == SUITES
+        assert repeating(SUITES, ["ieee/7.c/-O0", "renamed"]) == SUITES  # else that one would be missing: red again
+
+    def test_a_name_that_occurred_before(self) -> None:
+        """Its number is the engine's own, and the part is the same."""
+        assert taken(repeating(SUITES, ["ieee/7.c#2"])) == {("ieee", "7.c")}
 
 
 class TestNamedCases:
