@@ -40,7 +40,7 @@ def touched(folder: Path, src: Path, build: Path) -> tuple[str, ...]:
             continue
         if status.st_ctime_ns > since or _differs(path, os.path.join(build, name)):
             found.append(name)
-    return tuple(sorted(found))
+    return tuple(sorted(os.fsencode(name).decode("utf-8", "backslashreplace") for name in found))
 
 
 def _files(folder: str, name: str = "") -> Iterator[str]:
@@ -53,8 +53,13 @@ def _files(folder: str, name: str = "") -> Iterator[str]:
 
 
 def _differs(path: str, copy: str) -> bool:
-    """Whether a copy has another content, or is a link or a folder now; that there is none is no difference."""
+    """Whether a copy has another content, or is a link or a folder now; that there is none is no difference.
+
+    Nor that a program is called as the folder is.
+    """
     try:
         return not (stat.S_ISREG(os.lstat(copy).st_mode) and filecmp.cmp(path, copy, shallow=False))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:  # e.g. a folder above it leads to itself, or is closed now
+        return True

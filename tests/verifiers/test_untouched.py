@@ -47,6 +47,26 @@ def test_another_content_of_the_same_size_and_times(folder: Path) -> None:
     assert found(folder) == ("a.test", "sub/b.c")
 
 
+def test_a_program_called_as_a_folder_of_the_tree(folder: Path) -> None:
+    """What is built there is no copy of what is in that folder; a link to itself in the copy's place is none either."""
+    shutil.rmtree(folder / "build/sub")
+    (folder / "build/sub").write_text("a program")
+    assert found(folder) == ()
+    (folder / "build/sub").unlink()
+    (folder / "build/sub").symlink_to("sub")
+    assert found(folder) == ("sub/b.c", "sub/c.c")
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """It is told so that a result can hold it."""
+    name = os.fsdecode(b"latin1-\xe9.c")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / name).write_text("1\n")
+    remember(tmp_path, tmp_path / "src")
+    (tmp_path / "src" / name).unlink()
+    assert found(tmp_path) == (r"latin1-\xe9.c",)
+
+
 def test_a_copy_that_is_no_file_any_more(folder: Path) -> None:
     """A link to other answers, or to the very same, which can be turned later; a folder; one that leads nowhere."""
     for name, target in (("a.test", "new"), ("sub/b.c", "../../src/sub/b.c"), ("sub/c.c", "/nowhere")):
