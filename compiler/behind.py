@@ -13,16 +13,18 @@ from compiler.elf import read_elf
 from compiler.families import Family
 from compiler.interview import Interview
 from compiler.libraries import library, of_the_c_library
+from compiler.mounts import installation
 from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 
 # Folders that are nobody's compiler, whatever a compiler answers.
 _WIDE_FOLDERS = """
 / /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
-/usr/local/share /lib /lib64 /bin /etc /var /opt /home /root /tmp /srv /mnt /media /run /boot
+/usr/local/share /lib /lib64 /bin /etc /var /var/tmp /opt /home /root /tmp /srv /mnt /media /run /boot
 """
 _NOT_TREES = frozenset(_WIDE_FOLDERS.split())
 _NEVER = ("/proc/", "/sys/", "/dev/", "/run/")
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/")
+_SCRATCH = ("/tmp/", "/var/tmp/")
 _MOST = 400  # files found behind one command by following
 _SCRIPT_BYTES = 1 << 20
 _TEXT_BYTES = 64 << 20
@@ -50,7 +52,7 @@ def files_behind(
     ``also`` names what only the user knows (``files`` of verify.toml). The C library and the shell are not counted.
     """
     path = (environ or os.environ).get("PATH", os.defpath)
-    finder = _Finder(path)
+    finder = _Finder(path, interview.began)
     command = interview.command
     finder.follow(command[0])
     for index, word in enumerate(command[1:]):
@@ -72,12 +74,14 @@ def files_behind(
         finder.program(name)
     if family.name == "generic":
         finder.surroundings(command[0])
+        for program in [path for path in finder.behind.files if path != command[0] and _own_program(path)]:
+            finder.surroundings(program)  # what a script around it runs
     return finder.behind
 
 
 class _Finder:
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, began: float) -> None:
+        self.path, self.began = path, began
         self.behind = Behind()
 
     def add(self, path: str) -> None:
@@ -92,7 +96,8 @@ class _Finder:
     def tree(self, folder: str, loose: tuple[str, ...] = ()) -> None:
         folder = os.path.normpath(folder)
         real = os.path.realpath(folder)
-        if os.path.isdir(real) and not {folder, real} & (_NOT_TREES | {str(Path.home())}) and not _outside(real):
+        wide = {folder, real} & (_NOT_TREES | {str(Path.home())}) or os.path.dirname(real) == "/home"
+        if os.path.isdir(real) and not wide and not _outside(real):
             self.behind.trees.setdefault(folder, loose)
 
     def program(self, name: str) -> None:
@@ -129,8 +134,12 @@ class _Finder:
         """What a script may run or read: absolute paths, commands on PATH, its neighbours. Not its interpreter."""
         lines = [line for line in text.split("\n")[1:] if not line.lstrip().startswith("#")]
         body = "\n".join(lines)
-        for path in set(re.findall(r"(?<![\w.$})/-])/[\w.+@%/-]+", body)):
-            if os.path.isfile(path):
+        for option, path in set(re.findall(r"(?<![\w.$})/-])(-[A-Za-z]+|\w*PATH=)?(/[\w.+@%/-]+)", body)):
+            if os.path.isdir(path):
+                self._folder(path, bool(option))
+            elif self._scratch(path):
+                continue
+            elif os.path.isfile(path):
                 telling = os.access(path, os.X_OK) or path.endswith(TELLING_SUFFIXES) or ".so." in path
                 if telling and os.path.basename(path) not in ORDINARY_COMMANDS:
                     self.follow(path)
@@ -143,6 +152,20 @@ class _Finder:
             neighbour = os.path.join(folder, word)
             if os.path.isfile(neighbour) and not neighbour.startswith(_SYSTEM):
                 self.follow(neighbour)
+
+    def _folder(self, path: str, searched: bool) -> None:
+        """A folder that a script names: one to search in (``-I/x``), or where a compiler lies; not one to write in."""
+        parts = (os.path.join(path, each) for each in ("bin", "include", "lib"))
+        if not f"{path}/".startswith(_SYSTEM) and (searched or any(map(os.path.isdir, parts))):
+            self.tree(path)
+
+    def _scratch(self, path: str) -> bool:
+        """Whether it is what a compiler writes, perhaps just now as it was asked: a part of it would be read-only."""
+        if not path.startswith(_SCRATCH) or os.access(path, os.X_OK):
+            return False
+        if os.path.dirname(path) + "/" in _SCRATCH:
+            return True
+        return os.path.exists(path) and os.stat(path).st_mtime >= self.began
 
     def surroundings(self, program: str) -> None:
         """For a compiler that answers no questions: what lies around it, and what its own strings name."""
@@ -163,10 +186,16 @@ class _Finder:
         for entry in os.scandir(folder):
             if entry.name.startswith((f"{own}-", f"{own}.")) and entry.is_file() and os.access(entry.path, os.X_OK):
                 self.follow(entry.path)
-        base = os.path.dirname(folder) if os.path.basename(folder) == "bin" else folder
+        base = installation(real)
         for name in ("include", "lib", "libexec", os.path.join("share", own), os.path.join("lib", own)):
             self.tree(os.path.join(base, name))
 
 
 def _outside(path: str) -> bool:
     return path.startswith(_NEVER)
+
+
+def _own_program(path: str) -> bool:
+    """Whether it is a program that is no part of the system."""
+    real = os.path.realpath(path)
+    return not real.startswith(_SYSTEM) and os.access(real, os.X_OK) and ".so" not in path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -31,6 +32,7 @@ class Interview:
     runner: Runner
     env: tuple[str, ...] = ()  # NAME=VALUE
     hung: int = 0
+    began: float = field(default_factory=time.time)
     unreachable: bool = False  # it exists but could not be started from here, e.g. below a 0700 folder
     _answers: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
 

@@ -125,6 +125,44 @@ class TestChanges:
         assert len(set(seen)) == 3
         assert seen[2] == seen[3]
 
+    def test_what_lies_around_the_compiler_that_a_script_runs(self, place: Path) -> None:
+        """The folder of the program behind a wrapper, and those that the wrapper has it search."""
+        (place / "inner" / "include").mkdir(parents=True)
+        shutil.copy("/bin/true", place / "inner" / "mycc")
+        (place / "more").mkdir()
+        mine = script(place / "wrapper" / "mycc", f'exec {place}/inner/mycc -I{place}/more "$@"')
+        seen = [found(mine, place / "cache")]
+        (place / "inner" / "include" / "a.h").write_text("1")
+        seen.append(found(mine, place / "cache"))
+        (place / "more" / "b.h").write_text("1")
+        seen.append(found(mine, place / "cache"))
+        assert len({each.fingerprint for each in seen}) == 3
+        assert seen[0].mounts == (f"{place}/inner", f"{place}/more", f"{place}/wrapper")
+
+    def test_one_that_lies_where_it_was_built(self, place: Path) -> None:
+        """Its headers are the checkout's."""
+        (place / "mine" / "target" / "release").mkdir(parents=True)
+        shutil.copy("/bin/true", place / "mine" / "target" / "release" / "mycc")
+        (place / "mine" / "include").mkdir()
+        seen = [found(place / "mine" / "target" / "release" / "mycc", place / "cache")]
+        (place / "mine" / "include" / "a.h").write_text("1")
+        seen.append(found(place / "mine" / "target" / "release" / "mycc", place / "cache"))
+        assert seen[0].mounts == (f"{place}/mine",)
+        assert seen[0].fingerprint != seen[1].fingerprint
+
+    def test_what_it_writes_is_no_part_of_it(self, place: Path) -> None:
+        """A file of a fixed name among those for a moment: in the sandbox it must be able to write it."""
+        (place / "moment").mkdir()
+        (place / "moment").chmod(0o777)
+        left, made = Path(f"/tmp/{place.name}.s"), place / "moment" / "made.s"
+        left.write_text("of an earlier call")
+        try:
+            mine = found(script(place / "bin" / "mycc", f"cat {left} > {made}"), place / "cache")
+        finally:
+            left.unlink()
+        assert made.exists()
+        assert not {str(left), str(made)} & set(mine.files)
+
     def test_the_same_elsewhere_is_the_same(self, place: Path) -> None:
         """A compiler that was moved as it is has the fingerprint it had."""
         one, two = (script(place / each / "mycc", "exit 3") for each in ("a", "b"))
