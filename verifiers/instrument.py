@@ -34,12 +34,12 @@ from compiler.families import families, host_engines
 from compiler.model import Compiler
 from verifiers import calibrate
 from verifiers.calibrate import Calibration
-from verifiers.errors import UsageError
+from verifiers.errors import InfrastructureError, UsageError
 from verifiers.files import atomic_write
-from verifiers.limits import MIB, Limits, Mount
+from verifiers.limits import MIB, Completed, Limits, Mount
 from verifiers.objects import Objects
 from verifiers.plan import Plan
-from verifiers.results import Compiling, Fault, Mix, Provenance, Step
+from verifiers.results import Compiling, Fault, Mix, Provenance, Reason, Step
 from verifiers.sandbox import Sandbox
 from verifiers.sysroot import Sysroot
 
@@ -57,6 +57,16 @@ class DoesNotStart(UsageError):
         "{name} cannot be started inside the sandbox: {detail}; name the files it needs as [compiler.NAME] files = […] "
         "in verify.toml, or put it where other users may read it"
     )
+
+
+class CutShort(InfrastructureError):
+    """The compiler could not be asked to the end, and nothing is known of it."""
+
+    msg = "{name} could not be asked what it is: {detail}"
+
+    def __init__(self, reason: Reason, **fields: object) -> None:
+        super().__init__(**fields)
+        self.reason = reason  # type: ignore[misc]  # whatever stopped it
 
 
 @dataclass
@@ -142,10 +152,13 @@ class Instrument:
             return Calibration.model_validate_json(kept.read_bytes())
         except (OSError, ValidationError):
             pass
-        found = self._calibrate()
+        found, done = self._calibrate()
+        if done.stopped and done.stopped.is_ours:
+            raise CutShort(name=self.compiler.name, reason=done.stopped, detail=done.detail)
         if not found.starts:
             raise DoesNotStart(name=self.compiler.name, detail=found.why)
-        atomic_write(kept, found.model_dump_json().encode())
+        if not done.stopped:  # else a busy machine may be why, and the next time shows more
+            atomic_write(kept, found.model_dump_json().encode())
         return found
 
     def faults(self, step: Step, ok: bool) -> tuple[Fault, ...]:
@@ -239,7 +252,8 @@ class Instrument:
             **_routing(mix),
         )
 
-    def _calibrate(self) -> Calibration:
+    def _calibrate(self) -> tuple[Calibration, Completed]:
+        """What was seen, and how the asking ended."""
         home = self.work / "home"
         for name, text in (("calibrate.c", calibrate.SOURCE), ("wrong.c", calibrate.WRONG)):
             (home / name).write_text(text)
@@ -249,7 +263,7 @@ class Instrument:
         self._config(Step.BUILD, None).write(self.tree / "driver.conf")
         answer = self.tree / "log" / "calibration"
         with answer.open("wb") as log:
-            self.sandbox.run(
+            done = self.sandbox.run(
                 ["sh", "-c", calibrate.SCRIPT],
                 cwd=f"{self.sandbox.inside}/home",
                 env={
@@ -273,7 +287,7 @@ class Instrument:
             shutil.rmtree(home)  # e.g. a compiler's own cache
         home.mkdir()
         self.sandbox.adopt(home)
-        return found
+        return found, done
 
 
 def sysroot_place(sysroot: Sysroot, sandbox: str) -> str:

@@ -295,6 +295,21 @@ class TestInterruption:
         assert done.stdout.startswith("pass tally@1.0 x86_64 clang")
         assert [path for path in work.iterdir() if path.is_dir()] == []
 
+    @pytest.mark.parametrize("missing", ["calibrate.o", "calibrate.out"])
+    def test_while_a_compiler_is_asked_what_it_is(self, verify: Verify, missing: str) -> None:
+        """Nothing was learned of it: neither that it cannot be started, nor that it links no hello world."""
+        cc = verify.compiler(f'[ -e calibrate.c ] && [ ! -e {missing} ] && sleep 3\nexec gcc "$@"')
+        asked = ("--project", "tally", "--plugin", str(verify.plugin()), "--cc", cc, "--cc", "tcc", "--jobs", "1")
+        process = verify.start(*asked)
+        wait_for(verify.folder / "state" / "work", f"*/cell/home/calibrate.{'c' if missing.endswith('.o') else 'o'}")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        done = verify.run("--resume", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "hello world" not in done.stdout
+
     def test_a_run_that_is_still_at_work(self, verify: Verify) -> None:
         """It is not taken away from the process that runs it."""
         verify.changes = self.SLOW["build"]
