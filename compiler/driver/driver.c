@@ -232,7 +232,7 @@ static Words part_of(const Driver *driver, const Command *whole, size_t i, const
             add(&words, whole->args.at[j]);
     if (whole->links && whole->has_deps && !whole->has_deps_file) { /* not beside the temporary object */
         add(&words, "-MF");
-        add(&words, join(whole->outputs.at[0], "-", default_output(whole->args.at[i], ".d")));
+        add(&words, join(whole->output ? whole->output : "a.out", "-", default_output(whole->args.at[i], ".d")));
     }
     add(&words, whole->mode ? whole->mode : "-c");
     if (whole->language[i]) {
@@ -296,6 +296,8 @@ static int candidate_call(const Driver *driver, int *told)
     if (!mixing || command.kind < COMPILE) {
         /* what a mix is configured for is the compiler of the rest: it makes most of it, and links it */
         const char *asked = config->has_mix || config->default_oracle ? "oracle" : "candidate";
+        if (strcmp(asked, "candidate") == 0 && config->oracle_links && command.kind == PROBE && command.links)
+            return split_call(driver, &command, told);
         return one_call(driver, &command, driver->argv, asked, "", told);
     }
     if (command.kind == LINK)

@@ -200,3 +200,35 @@ class TestStored:
         (rig.work / "kept.obj").unlink()
         done = rig.run("-c", "a.c")
         assert done.returncode == 125 and b"kept.obj" in done.stderr
+
+
+class TestOracleLinks:
+    """For a compiler that makes objects only."""
+
+    def rig(self, rig: Rig) -> None:
+        only = rig.saboteur(f'case "$*" in *-c*|*-E*) exec {GCC} "$@";; esac; echo no linker >&2; exit 1')
+        rig.configure(candidate=only, linker="oracle", step="configure")
+        rig.write("conftest.c")
+
+    def test_questions_that_link(self, rig: Rig) -> None:
+        """configure's first program: the candidate compiles it, the oracle links it."""
+        self.rig(rig)
+        assert rig.run("-MD", "conftest.c", "-o", "conftest", "-lm").returncode == 0
+        assert subprocess.run([rig.work / "conftest"]).returncode == 0
+        assert [(call.kind, call.compiler, call.links) for call in rig.calls()] == [
+            ("probe", "candidate", False),
+            ("probe", "oracle", True),
+        ]
+
+    def test_questions_that_do_not(self, rig: Rig) -> None:
+        """They are the candidate's alone."""
+        self.rig(rig)
+        rig.run("-c", "conftest.c"), rig.run("-E", "conftest.c"), rig.run("--version")
+        assert [call.compiler for call in rig.calls()] == ["candidate"] * 3
+
+    def test_objects_of_a_question(self, rig: Rig) -> None:
+        """Compiled before, linked now."""
+        self.rig(rig)
+        rig.run("-c", "conftest.c")
+        assert rig.run("conftest.o", "-o", "conftest").returncode == 0
+        assert rig.calls()[-1].compiler == "oracle"
