@@ -29,7 +29,7 @@ from verifiers.config import Config
 
 __all__ = ["Runner", "oracle", "resolve"]
 
-_FORMAT = "ccverify compiler 1"
+_FORMAT = "ccverify compiler 2"
 _HUNG_FOR = 3600.0  # seconds; it may have been the machine that was slow, so it is not for ever
 
 
