@@ -65,6 +65,7 @@ class TestFuzzer:
         """It passes; an unknown case is told with the nearest."""
         cell, code = run(verify, "gcc", *SEEDS)
         assert (cell.verdict.kind, cell.verdict.compared, code) == (VerdictKind.PASS, 3, 0), cell.verdict
+        assert "case seed-5/-O0: does not differ" in verify.run("show", "csmith/seed-5").stdout
         told = verify.run("show", "csmith/seed-33/-O0")
         assert told.returncode == 2
         assert "did you mean seed-3/-O0" in told.stderr

@@ -40,6 +40,12 @@ class NothingToResume(UsageError):
     msg = "nothing to resume: the last run below {state} came to its end"
 
 
+class Misplaced(UsageError):
+    """Options of a run stand before a subcommand, which would not see them."""
+
+    msg = "verify {options} … {command}: options stand behind the subcommand; see verify {command} --help"
+
+
 def run(
     context: typer.Context,
     project: Annotated[
@@ -98,6 +104,8 @@ def run(
     Exit code: 0 all pass, 1 some cell is red, 2 wrong command or configuration, 3 our own side failed.
     """
     if context.invoked_subcommand:
+        if given := _given(context):
+            raise Misplaced(options=" ".join(given), command=context.invoked_subcommand)
         return 0
     if version:
         from importlib.metadata import version as installed
@@ -140,6 +148,12 @@ def run(
     if json:
         print(matrix.model_dump_json(indent=1))
     return code
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The options on the command line."""
+    sources = {param.opts[0]: context.get_parameter_source(param.name or "") for param in context.command.params}
+    return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
 
 
 @contextlib.contextmanager

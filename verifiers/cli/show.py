@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -38,7 +38,8 @@ def show(
     """Show the newest finished cell whose name holds all WORDs; without any, list the latest cells.
 
     A case is shown by its name, behind words or behind its project, as in 'gcc_torture/execute/pr1.c/-O2' or
-    'sqlite: CASE': its source, both compilers' commands and outputs, and how to repeat it.
+    'sqlite: CASE': its source, both compilers' commands and outputs, and how to repeat it. A test's name stands for
+    one of its cases.
     """
     from verifiers.config import find_config, load_config
     from verifiers.report.casepage import case_page
@@ -65,7 +66,10 @@ def show(
 
 
 def _case(cells: Sequence[CellResult], words: Sequence[str], root: Path) -> tuple[CellResult, str]:
-    """The newest cell that has the case, first one in which it differs; raises NoSuchCell with the nearest name."""
+    """The newest cell that has the case, or one of a test by that name, first one in which it differs.
+
+    Raises NoSuchCell with the nearest name.
+    """
     from verifiers.nearest import hint
     from verifiers.store import cases_of
 
@@ -78,16 +82,19 @@ def _case(cells: Sequence[CellResult], words: Sequence[str], root: Path) -> tupl
     def bare(cell: CellResult) -> str:
         return name.removeprefix(f"{cell.cell.project}/")
 
+    def named(cell: CellResult, cases: Iterable[str]) -> str | None:
+        found = [case for case in cases if f"{case}/".startswith(f"{bare(cell)}/")]
+        return min(found, key=len, default=None)
+
     for cell in fitting:
-        if any(each.name == bare(cell) for each in cell.verdict.differences):
-            return cell, bare(cell)
-    names: set[str] = set()
+        if case := named(cell, (each.name for each in cell.verdict.differences)):
+            return cell, case
+    near = hint(name, {cell.cell.project for cell in cells})
     for cell in fitting:
         table = cases_of(root, cell)
         found = {*table.passed, *table.others} if table else set[str]()
-        if bare(cell) in found:
-            return cell, bare(cell)
-        if not names and cell.cell.project in (*parts, name.partition("/")[0]):
-            names = found
-    near = hint(bare(fitting[0]) if fitting else name, names or {cell.cell.project for cell in cells})
+        if case := named(cell, sorted(found)):
+            return cell, case
+        if not near and cell.cell.project in (*parts, name.partition("/")[0]):
+            near = hint(bare(cell), found)
     raise NoSuchCell(state=root, words=" ".join(words), hint=near)
