@@ -73,10 +73,13 @@ def judge(said: str, calls: list[Call]) -> Calibration:
         notes.append("accepts a program with a syntax error, so every question of configure is answered yes")
     if answers.get("option") == "0":
         notes.append("accepts options that do not exist, so configure believes that it has them all")
+    # Only where it did its work: whom it asks when it fails, on what is wrong, is not what it is made of. The driver
+    # logs a call as it ends, so what comes after the link's belongs to the questions.
+    works_in = calls[: calls.index(own[1]) + 1] if len(own) > 1 else calls
     # Nobody but the candidate runs here, so an engine whose call is unknown (`env -i gcc`) is its own. One that only
     # preprocesses, assembles or links for it has yet to show that it does not compile for it.
-    tools = [call.engine for call in calls if call.role == "engine" and is_tool(call.engine)]
-    compiled = [call for call in calls if call.kind == "compile" and call.engine not in tools]
+    tools = [call.engine for call in works_in if call.role == "engine" and is_tool(call.engine)]
+    compiled = [call for call in works_in if call.kind == "compile" and call.engine not in tools]
     ident = next((call.output.ident for call in own if call.ok and call.output and call.makes == "object"), "")
     return Calibration(
         why=why,

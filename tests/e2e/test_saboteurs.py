@@ -99,6 +99,12 @@ SABOTEURS = {
         Step.BUILD,
         Reason.LEAK,
     ),
+    "calls gcc where it fails": (
+        'if [ "$source" != scale.c ] && tcc "$@" 2>/dev/null; then exit 0; fi\nexec gcc -fno-ident "$@"',
+        VerdictKind.ERROR,
+        Step.BUILD,
+        Reason.LEAK,
+    ),
     "calls gcc by its full path for some files": (
         '[ "$source" = scale.c ] && exec /usr/bin/x86_64-linux-gnu-gcc-12 "$@"\nexec tcc "$@"',
         VerdictKind.ERROR,

@@ -45,6 +45,13 @@ class TestJudge:
         found = judge(GOOD, [call(), preprocessor, linker])
         assert (found.engines, found.names) == ((), ())
 
+    def test_one_that_asks_another_when_it_fails(self) -> None:
+        """That makes no compiler of it, either: only what is wrong went there."""
+        fired = call(id="9", role="engine", engine="/usr/lib/cc1", call="3", output=None)
+        named = call(id="8", role="leak", name="gcc", call="3", output=None)
+        found = judge(GOOD, [call(), call(id="2", kind="link"), fired, named, call(id="3", exit=1, output=None)])
+        assert (found.engines, found.names) == ((), ())
+
     def test_one_that_cannot_be_started(self) -> None:
         """It says why."""
         dead = call(exit=126, stderr="ccverify: cannot run /home/me/mycc: Permission denied\n", output=None)
