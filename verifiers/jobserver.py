@@ -36,7 +36,6 @@ class Jobserver:
         self._read, self._write = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FD) for fd in (read, write))
         os.close(read)
         os.close(write)
-        os.set_blocking(self._read, False)
         self._restore()
 
     def close(self) -> None:
@@ -69,7 +68,7 @@ class Jobserver:
             with self._lock:
                 self._running -= taken
                 if taken:
-                    os.write(self._write, _TOKEN * (1 + more))
+                    self._give(1 + more)
                 if self._running == 0:
                     self._restore()
 
@@ -77,22 +76,28 @@ class Jobserver:
         while not self._stop.is_set():
             select.select([self._read], [], [], _WAIT)
             with self._lock:
-                try:
-                    os.read(self._read, 1)
-                except BlockingIOError:
+                if not self._get(1):
                     continue  # another was quicker
                 self._running += 1
                 return True
         return False
 
     def _take_more(self) -> int:
+        return self._get(self._jobs - 1) if self._jobs > 1 else 0
+
+    def _restore(self) -> None:
+        while self._get(4096):
+            pass
+        self._give(self._jobs)
+
+    def _get(self, most: int) -> int:
+        os.set_blocking(self._read, False)  # whoever has the pipe can have undone that
         try:
-            return len(os.read(self._read, self._jobs - 1)) if self._jobs > 1 else 0
+            return len(os.read(self._read, most))
         except BlockingIOError:
             return 0
 
-    def _restore(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._read, 4096):
-                pass
-        os.write(self._write, _TOKEN * self._jobs)
+    def _give(self, count: int) -> None:
+        os.set_blocking(self._write, False)
+        with contextlib.suppress(BlockingIOError):  # it was filled to the brim
+            os.write(self._write, _TOKEN * count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -127,6 +128,25 @@ class TestLoss:
         server = Jobserver(2)
         with server.job():
             os.write(server.fds[1], b"++++++")
+        assert free(server) == 2
+
+    def test_a_filled_pipe_holds_nobody_back(self) -> None:
+        """Nor does one whose ends a build has made blocking again: the description of both is shared."""
+        server = Jobserver(2)
+
+        def hostile() -> None:
+            with server.job():
+                os.set_blocking(server.fds[1], False)
+                with contextlib.suppress(BlockingIOError):
+                    while os.write(server.fds[1], b"+"):
+                        pass
+                for end in server.fds:
+                    os.set_blocking(end, True)
+
+        thread = threading.Thread(target=hostile, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
         assert free(server) == 2
 
     def test_nobody_waits_when_the_run_ends(self) -> None:
