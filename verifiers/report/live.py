@@ -108,15 +108,16 @@ class LiveView:
         self._console.print(headline(result), highlight=False)
 
     def _matrix(self) -> Table:
-        """A row for each project and candidate, a column for each arch."""
+        """A row for what is built and tested and each candidate, a column for each arch."""
         arches = list(dict.fromkeys(cell.arch for cell in self._cells))
+        several = len({cell.depth for cell in self._cells}) > 1
         table = Table("project", "candidate", *arches, box=None, pad_edge=False)
         rows: dict[tuple[str, str], dict[str, Text]] = {}
         for cell in self._cells:
-            project, candidate = f"{cell.project}@{cell.version}", cell.candidate
-            rows.setdefault((project, candidate), {})[cell.arch] = self._place(str(cell))
-        for (project, candidate), places in rows.items():
-            table.add_row(project, candidate, *(places.get(arch, Text("")) for arch in arches))
+            what = " ".join([cell.what, *cell.of_build, *([cell.depth] if several else [])])
+            rows.setdefault((what, cell.candidate), {})[cell.arch] = self._place(str(cell))
+        for (what, candidate), places in rows.items():
+            table.add_row(Text(what), Text(candidate), *(places.get(arch, Text("")) for arch in arches))
         return table
 
     def _place(self, cell: str) -> Text:
