@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from verifiers.claims import remarked, share
 from verifiers.compare import compare, dead_suites, doubted, settle
 from verifiers.configdiff import configuration_differences
-from verifiers.errors import InfrastructureError
+from verifiers.errors import CcverifyError, InfrastructureError
 from verifiers.excuses import rule
 from verifiers.files import atomic_write, lock
 from verifiers.mixing import cannot_be_mixed
@@ -40,7 +41,13 @@ def run_cell(plan: Plan, engine: Engine) -> CellResult:
         engine.store.reuse(engine.run, known)
         engine.manager.cell_finished(known)
         return known
-    result = _run(plan, engine)
+    started = now()
+    try:
+        result = _run(plan, engine)
+    except CcverifyError:  # a candidate that cannot be used, or a disk that nothing can be kept on
+        raise
+    except Exception as error:
+        result = _broken_off(plan, engine, started, error)
     if result.verdict.reason is not Reason.INTERRUPTED:
         engine.store.save(result)
     return result
@@ -103,6 +110,17 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
         write_mixed(folder / MIXED, candidate.provenance.mixed)
     write_failures(folder / FAILURES, verdict.differences, engine.state.relative(folder))
     atomic_write(folder / "cell.json", result.model_dump_json(indent=1).encode())
+    engine.manager.cell_finished(result)
+    return result
+
+
+def _broken_off(plan: Plan, engine: Engine, started: str, error: Exception) -> CellResult:
+    """What stands for a cell in which our own side, or a plugin's data, went wrong: the others go on."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+    message = " ".join(message.encode("utf-8", "backslashreplace").decode().split())
+    verdict = Verdict(kind=VerdictKind.ERROR, reason=Reason.INTERNAL, message=message)
+    result = CellResult(cell=plan.id, fingerprint=plan.fingerprint, verdict=verdict, started=started, run=engine.run)
     engine.manager.cell_finished(result)
     return result
 

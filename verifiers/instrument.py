@@ -183,8 +183,8 @@ class Instrument:
         root = self.work.resolve()
 
         def code(inside: str) -> int | None:
-            path = (self.work / os.path.relpath(inside, self.sandbox.inside)).resolve()
-            return code_size(path) if path.is_relative_to(root) else None  # a link may lead anywhere
+            path = Path(os.path.realpath(self.work / os.path.relpath(inside, self.sandbox.inside)))
+            return code_size(path) if path.is_relative_to(root) else None  # a link may lead anywhere, also to itself
 
         return compiling(self._read(), code)
 

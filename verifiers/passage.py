@@ -307,8 +307,8 @@ class Passage:
         texts = {}
         for pattern in self._plan.recipe.configuration:
             for path in sorted(build.glob(pattern)):
-                # a link could lead out of the folder, and this may run as root
-                inside = path.resolve().is_relative_to(build.resolve())
+                # a link could lead out of the folder, and this may run as root, or to itself
+                inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(build))
                 if inside and path.is_file() and path.stat().st_size <= _CONFIGURATION_BYTES:
                     texts[str(path.relative_to(build))] = path.read_text("utf-8", "replace")
         return texts

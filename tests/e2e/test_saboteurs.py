@@ -279,6 +279,15 @@ SUITES = """
 """
 
 
+@pytest.mark.parametrize("name", ["scale.o", "config.h"])
+def test_a_link_to_itself(verify: Verify, name: str) -> None:
+    """In the place of what is looked at after the build, it is no file, and no traceback."""
+    verify.body = "Tally.configuration = ('**/config.h',)"
+    script = f'gcc "$@" || exit\n[ "$output" = tally ] && [ -e stub ] && {{ rm {name}; ln -s {name} {name}; }}; exit 0'
+    cell, code = verify.cell("--cc", verify.compiler(PARSE + script))
+    assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
+
+
 class TestSuites:
     """What a plugin calls its suites."""
 
@@ -391,6 +400,14 @@ class TestOtherVerdicts:
         assert done.returncode == 0
         assert "ccverify_cell_finished raised RuntimeError: the server is down" in done.stderr
         assert verify.run("show", "tally").returncode == 0
+
+    def test_a_plugin_whose_data_is_wrong(self, verify: Verify) -> None:
+        """What raises between the steps costs this cell its verdict, and the others nothing."""
+        verify.body = "Tally.configuration = ('/etc/*',)"
+        done = verify.run("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "gcc", "--cc", "tcc")
+        assert done.returncode == 3
+        assert [line.split()[0] for line in done.stdout.splitlines()] == ["ERROR", "ERROR", "2"], done.stdout
+        assert "internal: NotImplementedError: Non-relative patterns are unsupported" in done.stdout
 
     @pytest.mark.parametrize(
         ("step", "line"),
