@@ -143,10 +143,13 @@ class Instrument:
         return mounts
 
     def calibrate(self, cache: Path) -> Calibration:
-        """What the compiler is when it compiles a known program; asked once and remembered by its fingerprint."""
+        """What the compiler is when it compiles a known program; asked once and remembered by its fingerprint.
+
+        And by the limits, for it may be another with too little memory.
+        """
         parts = (self.compiler.fingerprint, self.plan.arch.name, self.driver.name, self.sandbox.name, *self.wrapper)
-        parts = (*parts, *host_engines())
-        key = hashlib.sha256("\0".join((*parts, calibrate.SCRIPT, calibrate.SOURCE)).encode()).hexdigest()[:32]
+        parts = (*parts, *host_engines(), repr(self.limits), repr(self.call_limits))
+        key = hashlib.sha256("\0".join((*parts, Path(calibrate.__file__).read_text())).encode()).hexdigest()[:32]
         kept = cache / "calibrations" / f"{key}.json"
         try:
             return Calibration.model_validate_json(kept.read_bytes())
