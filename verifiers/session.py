@@ -117,7 +117,6 @@ class Session:
             driver=build_driver(command, self.state.cache),
             limits=limits,
             call_limits=call_limits,
-            run=run or store.begin(request.model_dump_json()),
             sandbox=sandbox,
             jobserver=Jobserver(jobs, stop),
             foreign=ways_to_run(self.state, sandbox),
@@ -127,6 +126,7 @@ class Session:
             excuses=self.config.excuse,
             plugin_seconds=self.config.limits.plugin_seconds or Engine.plugin_seconds,
             unchanged=self._unchanged,
+            run=run or store.begin(request.model_dump_json()),
         )
         conditions: dict[str, object] = {"sandbox": sandbox, "limits": repr(limits), "calls": repr(call_limits)}
         libraries = partial(sysroot, cache=self.state.cache / "sysroots", offline=request.offline, say=self._say)
@@ -134,18 +134,19 @@ class Session:
         def chosen(choice: Choice) -> Iterator[Plan | Settled]:
             return choose(choice, manager, self._oracle, command, conditions, libraries, store.failed_cases)
 
-        cells = self._cells(choices, chosen, store, night)
-        store.plan(engine.run, [cell.id for cell in cells])
-        bounded = Curfew(stop, end, self.state.root, night.least_free) if night else nullcontext()
-        with lock(self._lock(engine.run)), _stopping(engine.stop), bounded as curfew:
-            if night:
-                _fetch_first(cells, fetcher, stop, self._say)
-            matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else (), pace)
-        why = curfew.why if curfew else ""
-        if engine.stop.is_set() and not why:
-            raise KeyboardInterrupt
-        missing = any(store.not_run(engine.run) or ())
-        store.finish(engine.run, (why or "they would not have ended in time") if missing else "")
+        with lock(self._lock(engine.run)):  # also while cells are chosen, which may take a download
+            cells = self._cells(choices, chosen, store, night)
+            store.plan(engine.run, [cell.id for cell in cells])
+            bounded = Curfew(stop, end, self.state.root, night.least_free) if night else nullcontext()
+            with _stopping(engine.stop), bounded as curfew:
+                if night:
+                    _fetch_first(cells, fetcher, stop, self._say)
+                matrix = run_matrix(cells, engine, jobs, store.of_run(run) if run else (), pace)
+            why = curfew.why if curfew else ""
+            if engine.stop.is_set() and not why:
+                raise KeyboardInterrupt
+            missing = any(store.not_run(engine.run) or ())
+            store.finish(engine.run, (why or "they would not have ended in time") if missing else "")
         return matrix, exit_code(matrix.counts)
 
     def _choice(self, asked: Asked, lenient: bool) -> Choice:

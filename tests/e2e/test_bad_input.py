@@ -48,6 +48,7 @@ class TestNames:
             ([], ["--project"]),
             (["--resume"], ["nothing to resume"]),
             (["show", "sqlite"], ["no finished cell"]),
+            (["--seed", "3", "show", "sqlite"], ["verify --seed … show", "behind the subcommand"]),
             (["compare", "previous", "--cases", "-1"], ["--cases", "greater"]),
             (["--project", "sqlite", "--jobs", "0"], ["--jobs", "greater"]),
         ],
@@ -315,6 +316,29 @@ class TestInterruption:
         verify.changes = self.SLOW["build"]
         process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
         wait_for(verify.folder / "state" / "logs", "*/*/oracle-build.log")
+        one_line(verify.run("--resume"), "still at work")
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+    def test_a_run_that_still_chooses_its_cells(self, verify: Verify) -> None:
+        """It is at work as well: two processes would write the same logs, and read each other's."""
+        asked = verify.folder / "asked"
+        verify.body = f"""
+            def skip(self, arch, depth, version):
+                import pathlib, time
+                path = pathlib.Path({str(asked)!r})
+                if path.exists() and not path.read_text():
+                    path.write_text("chooses")
+                    time.sleep(8)
+                path.touch()
+                return ""
+
+            Tally.skip = skip
+        """
+        process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
+        wait_for(verify.folder, "asked")
+        while not asked.read_text():
+            time.sleep(0.05)
         one_line(verify.run("--resume"), "still at work")
         process.communicate(timeout=60)
         assert process.returncode == 0
