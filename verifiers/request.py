@@ -34,6 +34,12 @@ class BadSample(UsageError):
     msg = "--sample {text!r} is no sample; give a share such as 10%, or a number of tests"
 
 
+class NotText(UsageError):
+    """A name has bytes that are no UTF-8."""
+
+    msg = "{text} is not UTF-8, and no result could name it; give it another name"
+
+
 class Request(Frozen):
     """What the user asked for, in the user's words; kept with the run so that --resume can repeat it."""
 
@@ -70,6 +76,9 @@ class Asked:
     @classmethod
     def of(cls, request: Request, manager: Manager) -> Asked:
         """Resolve the names of a request; raises UsageErrors."""
+        for text in (*request.cases, *request.plugins):
+            if any("\ud800" <= char <= "\udfff" for char in text):  # os.fsdecode's stand-ins
+                raise NotText(text=ascii(text))
         recipes = list(_recipes(manager, request.projects))
         return cls(request, recipes, targets_of(request.arches), Depth(request.depth))
 

@@ -45,6 +45,7 @@ class TestNames:
             (["--project", "sqlite", "--mix", "lots"], ["lots", "10%"]),
             (["--project", "sqlite", "--mix", "110%"], ["110%"]),
             (["--project", "sqlite", "--sandbox", "jail"], ["jail", "bubblewrap"]),
+            (["--project", "sqlite", "--case", "\udcff"], [r"\udcff", "UTF-8"]),
             ([], ["--project"]),
             (["--resume"], ["nothing to resume"]),
             (["show", "sqlite"], ["no finished cell"]),
