@@ -69,6 +69,10 @@ def judge(said: str, calls: list[Call]) -> Calibration:
         message = next((line for call in own if not call.ok for line in call.stderr.splitlines() if line.strip()), "")
         why = message or said.replace("\n", " ")
         notes.append(f"does not build a hello world: {why}")
+    if compiles and not links:
+        notes.append(
+            'compiles and does not link; if it only makes objects, put linker = "oracle" in its entry of verify.toml'
+        )
     if answers.get("wrong") == "0":
         notes.append("accepts a program with a syntax error, so every question of configure is answered yes")
     if answers.get("option") == "0":

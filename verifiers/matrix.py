@@ -213,7 +213,8 @@ def _untargeted(candidate: Compiler, arch: Arch) -> str:
     if candidate.command(arch.name):
         return ""
     command = shlex.join(next(iter(candidate.commands.values()), ()))
-    return f"{candidate.name} ({command}) has no command for {arch.name}"
+    hint = "name one under targets in its entry of verify.toml"
+    return f"{candidate.name} ({command}) has no command for {arch.name}; {hint}"
 
 
 def _settled(cell: CellId, verdict: Verdict, fingerprint: str, engine: Engine) -> CellResult:

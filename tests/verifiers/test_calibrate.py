@@ -64,6 +64,12 @@ class TestJudge:
         found = judge(GOOD.replace("sum 8", "sum 9"), [call()])
         assert (found.starts, found.works) == (True, False)
 
+    def test_one_that_makes_objects_only(self) -> None:
+        """It is told of who could link them."""
+        found = judge(GOOD.replace("links=0", "links=1"), [call(), call(id="2", kind="link", exit=1, stderr="no ld\n")])
+        assert found.why == "no ld"
+        assert any('linker = "oracle"' in note for note in found.notes)
+
     def test_one_that_believes_everything(self) -> None:
         """A compiler that takes any option, or any text, spoils configure's questions."""
         found = judge(GOOD.replace("wrong=1", "wrong=0").replace("option=1", "option=0"), [call()])
