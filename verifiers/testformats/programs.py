@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from verifiers.results import CaseOutcome, TestCase
+from verifiers.results import CaseOutcome, Reason, TestCase
 from verifiers.testformats.cases import passed_maker, text_of
 
 _OUTCOMES = {word: CaseOutcome(word.lower()) for word in ("PASS", "FAIL", "CRASH", "TIMEOUT", "SKIP")}
+_REASONS = {str(each): each for each in Reason}
 
 
 def parser(group: str) -> Callable[[Iterable[bytes]], Iterator[TestCase]]:
@@ -38,7 +39,8 @@ def _parse(lines: Iterable[bytes], summary: str) -> Iterator[TestCase]:
             if word == "PASS":
                 yield passed(name, digest)
             else:
-                yield TestCase(name=name, outcome=_OUTCOMES[word], message=message)
+                reason = _REASONS.get(message.partition(":")[0])
+                yield TestCase(name=name, outcome=_OUTCOMES[word], message=message, reason=reason)
         elif columns[0] == "END" and len(columns) == 2 and columns[1].isdigit():
             said = int(columns[1])
         else:

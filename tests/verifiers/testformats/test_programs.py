@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from verifiers.results import CaseOutcome
+from verifiers.results import CaseOutcome, Reason
 from verifiers.testformats.programs import parser
 
 RECORDED = Path(__file__).parents[3] / "plugins" / "gcc_torture" / "recorded"
@@ -33,6 +33,14 @@ class TestRealRuns:
         assert failed
         assert {name: found[name].message for _, name, *_ in failed} == {each[1]: each[4] for each in failed}
         assert len(found) == len(failed)
+
+    def test_their_reasons(self) -> None:
+        """What the compiler refused is no wrong result, and where it died no test did."""
+        recorded = [case for case in parse(lines(CLANG)) if case.outcome is not CaseOutcome.PASS]
+        assert {str(case.reason) for case in recorded} == {case.message.partition(":")[0] for case in recorded}
+        died = b"CRASH\ta/-O0\t-\t0.000\tcompiler-crash: died of SIGSEGV\t\nEND\t1\n".splitlines(keepends=True)
+        odd = b"FAIL\ta/-O0\t-\t0.000\taccepts-invalid: it must reject it\t\nEND\t1\n".splitlines(keepends=True)
+        assert [case.reason for case in (*parse(died), *parse(odd))] == [Reason.COMPILER_CRASH, None]
 
 
 class TestDamage:
