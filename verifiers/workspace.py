@@ -216,8 +216,10 @@ class Workspace:
         return done
 
     def write(self, name: str, text: str) -> None:
-        """Write a file below the build folder, owned by the sandbox's user."""
+        """Write a file below the build folder, owned by the sandbox's user; ValueError where a link leads out of it."""
         path = self.host_path(f"{self.build}/{name}")
+        if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(self.root)):
+            raise ValueError(f"{path} leads out of the work folder")
         atomic_write(path, text.encode())
         self.sandbox.adopt(path)
         self.written[name] = text

@@ -279,6 +279,24 @@ SUITES = """
 """
 
 
+def test_what_a_plugin_writes_stays_in_the_work_folder(verify: Verify) -> None:
+    """Where a compiler has put a link to a folder of the host in the place of the build folder."""
+    verify.body = """
+        def test(self, work):
+            work.write("ours.txt", "ours")
+            Autotools.test(self, work)
+
+        Tally.test = test
+    """
+    victim = verify.folder / "victim"
+    victim.mkdir()
+    script = f'[ "$source" = scale.c ] && {{ mv /cell/build /cell/old; ln -s {victim} /cell/build; }}\nexec gcc "$@"'
+    cell, code = verify.cell("--cc", verify.compiler(PARSE + script))
+    assert list(victim.iterdir()) == []
+    assert (cell.verdict.kind, cell.verdict.reason, code) == (VerdictKind.ERROR, Reason.PLUGIN_ERROR, 3), cell.verdict
+    assert "leads out of the work folder" in cell.verdict.message
+
+
 @pytest.mark.parametrize("name", ["scale.o", "config.h"])
 def test_a_link_to_itself(verify: Verify, name: str) -> None:
     """In the place of what is looked at after the build, it is no file, and no traceback."""
