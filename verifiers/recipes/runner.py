@@ -41,7 +41,7 @@ _BAD_FLAG = re.compile(
 _UNCAUGHT = re.compile(
     rb"(?m)^(?:Traceback \(most recent call last\)|panic: |thread \d+ panic: |Fatal error: exception |internal error\b)"
 )
-_PLACED = re.compile(rb'^[^\s|:"(=;]+:\d+(?::\d+)?: ?(?:fatal )?[Ee]rror:')
+_PLACED = re.compile(rb'^[^\s|:"(=;]+(?::\d+(?::\d+)?: ?(?:fatal )?[Ee]rror:|, line \d+: )')  # the second is pcc's
 # chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
 _POINTED = re.compile(rb'(?m)^([^\s|:"(=;]+:\d+:)(?: .*)?\n\s*\^ (\S.*)$')
 _UNDEFINED = re.compile(rb"undefined reference|undefined symbol")
