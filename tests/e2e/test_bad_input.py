@@ -330,7 +330,8 @@ class TestInterruption:
                 path = pathlib.Path({str(asked)!r})
                 if path.exists() and not path.read_text():
                     path.write_text("chooses")
-                    time.sleep(8)
+                    while path.read_text() == "chooses":
+                        time.sleep(0.1)
                 path.touch()
                 return ""
 
@@ -340,8 +341,11 @@ class TestInterruption:
         wait_for(verify.folder, "asked")
         while not asked.read_text():
             time.sleep(0.05)
-        one_line(verify.run("--resume"), "still at work")
-        process.communicate(timeout=60)
+        try:
+            one_line(verify.run("--resume"), "still at work")
+        finally:
+            asked.write_text("go on")
+            process.communicate(timeout=60)
         assert process.returncode == 0
 
     def test_a_compiler_changed_before_resume(self, verify: Verify) -> None:
@@ -382,6 +386,16 @@ class TestCache:
         verify.compiler('exec gcc -O2 "$@"')
         again, _ = verify.cell("--cc", cc)
         assert not again.cached
+
+    def test_what_a_compiler_is_under_other_limits(self, verify: Verify) -> None:
+        """What it showed with too little memory to compile anything is not held against it later."""
+        cc = verify.compiler('perl -e \'$x = "x" x 90_000_000\' || exit 1\nexec gcc "$@"')
+        config, verify.config = verify.config, verify.config.replace("512 MiB", "64 MiB")
+        cell, code = verify.cell("--cc", cc)
+        assert (cell.verdict.kind, code) == (VerdictKind.FAIL, 1), cell.verdict
+        verify.config = config
+        cell, code = verify.cell("--cc", cc)
+        assert (cell.verdict.kind, code) == (VerdictKind.PASS, 0), cell.verdict
 
     def test_a_torn_baseline_is_not_trusted(self, verify: Verify) -> None:
         """The oracle simply runs again."""
