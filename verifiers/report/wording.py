@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from verifiers.results import EXCUSED, CellResult, MatrixResult, Ruling, Share, VerdictKind
+from verifiers.results import EXCUSED, CellResult, Leak, MatrixResult, Reason, Ruling, Share, VerdictKind
 
 LABEL: Final[Mapping[str, str]] = {
     VerdictKind.PASS: "pass",
@@ -91,10 +91,18 @@ def line(result: CellResult, state: str = "") -> str:
     text = f"{LABEL[result.shown]} {result.cell}: {finding(result)} ({cost})"
     if result.share and result.verdict.kind is not VerdictKind.PASS:
         text += f"; {passes(result.share)}"
+    if result.candidate and result.candidate.provenance.leaks and result.verdict.reason is not Reason.LEAK:
+        text += f"; {_leaked(result.candidate.provenance.leaks)}"
     text += "".join(f"; {each}" for each in excused(result.ruling))
     if result.verdict.kind not in (VerdictKind.PASS, VerdictKind.SKIP) and result.folder:
         text += f" log: {state}{log_of(result)}"
     return text
+
+
+def _leaked(leaks: Sequence[Leak]) -> str:
+    """What of a cell that is red anyway is not the candidate's."""
+    made = "a unit is" if len(leaks) == 1 else f"{len(leaks):,} units are"
+    return one_line(f"and {made} not the candidate's: {leaks[0].unit}: {leaks[0].how}")
 
 
 def excused(ruling: Ruling) -> Iterator[str]:

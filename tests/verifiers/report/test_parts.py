@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.verifiers.report.made import cell, result
+from tests.verifiers.report.made import cell, result, run
 from verifiers.report.casepage import case_page
 from verifiers.report.detail import detail
 from verifiers.report.drawing import Series, case_trend, plot, trend
@@ -20,8 +20,8 @@ from verifiers.report.health import age, health
 from verifiers.report.names import safe, slug
 from verifiers.report.ratios import ratios, times
 from verifiers.report.visible import LINE, lines, one, visible
-from verifiers.report.wording import headline
-from verifiers.results import MatrixResult, Mix, Reason, Ruling, Sample, Step, VerdictKind
+from verifiers.report.wording import headline, line
+from verifiers.results import Leak, MatrixResult, Mix, Provenance, Reason, Ruling, Sample, Step, VerdictKind
 from verifiers.store import CASES, Costs, Place
 
 
@@ -321,5 +321,14 @@ def test_the_headline_says_how_much_of_it_are_samples(samples: int, said: str) -
     """A night has both."""
     drawn = [Sample(percent=2.0) if number < samples else None for number in range(3)]
     cells = tuple(result(cell(f"p{number}", sample=sample)) for number, sample in enumerate(drawn))
-    line = headline(MatrixResult(run="r", started="", seconds=1.0, cells=cells))
-    assert line.startswith(f"{said}3 pass, 0 fail")
+    text = headline(MatrixResult(run="r", started="", seconds=1.0, cells=cells))
+    assert text.startswith(f"{said}3 pass, 0 fail")
+
+
+def test_a_red_cell_tells_what_is_not_the_candidates() -> None:
+    """What passes in it may be another compiler's work; a cell that is red for that says so anyway."""
+    leak = Leak(unit="a.c", how="it ran /usr/bin/gcc")
+    made = Provenance(units=2, candidate=1, leaks=(leak,))
+    for reason, told in ((Reason.WRONG_RESULT, True), (Reason.LEAK, False)):
+        red = result(cell(), VerdictKind.FAIL, reason=reason, candidate=run("mycc", provenance=made))
+        assert ("; and a unit is not the candidate's: a.c: it ran /usr/bin/gcc" in line(red)) is told
