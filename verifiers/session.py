@@ -158,18 +158,20 @@ class Session:
                 self._candidates([name], asked.targets)
             except UsageError as error:
                 names.remove(name)
-                lost[Path(name.split()[0]).name] = str(error)
+                lost[name] = str(error)
+        candidates = self._candidates(names, asked.targets) if names or not lost else []
+        taken = {compiler.name for each in candidates for compiler in each.values()}
         return Choice(
             recipes=asked.recipes,
             arches=asked.targets,
-            candidates=self._candidates(names, asked.targets) if names or not lost else [],
+            candidates=candidates,
             depth=asked.depth,
             accommodate=request.accommodate,
             mix=mix_of(request),
             levels=levels_of(request.levels, [recipe for recipe, _ in asked.recipes]),
             sample=sample_of(request),
             seed=request.seed,
-            lost=lost,
+            lost={_lost_name(name, taken): why for name, why in lost.items()},
         )
 
     def _cells(
@@ -227,6 +229,14 @@ class Session:
 
     def _oracle(self, target: Arch) -> Compiler:
         return oracle(target, cache=self.state.cache)
+
+
+def _lost_name(given: str, taken: set[str]) -> str:
+    """A short name for the cells of a candidate that is not to be had, which no other has; adds it to ``taken``."""
+    short = Path((given.split() or [""])[0]).name
+    name = short if short and short not in taken else given or "?"
+    taken.add(name)
+    return name
 
 
 def _pace(store: Store, end: float | None) -> Pace:

@@ -250,6 +250,16 @@ class TestNights:
         index = (verify.folder / "state" / "reports" / "nightly" / "index.html").read_text()
         assert "3 cells not run: only" in index and "MiB of disk were left" in index
 
+    def test_lost_compilers_of_one_name(self, verify: Verify) -> None:
+        """Each has its cells, and none hides one that is there; nor does one that is no name at all."""
+        verify.compiler('exec tcc "$@"', "a-cc")
+        given = ("gone/a-cc", "gone/b-cc", "else/b-cc", "compiler/a-cc")
+        described(verify, None, ", ".join(f'"{verify.folder}/{each}"' for each in given) + ', ""', "oracle_days = 0")
+        done = night(verify)
+        assert done.returncode == 3, done.stderr
+        assert done.stdout.count("standard: no-compiler") == 4, done.stdout
+        assert "pass tally@1.0 x86_64 a-cc" in done.stdout
+
     def test_one_night_at_a_time(self, verify: Verify) -> None:
         """A second one says so and leaves everything as it is."""
         described(verify, None, '"tcc"')
