@@ -33,16 +33,23 @@ Key = tuple[str, str]
 def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) -> list[Suite]:
     """The suites that the sample takes, those that can be run in parts narrowed to some; in their order.
 
-    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are. Of
-    ``sample.cases`` each is the name of a suite, of a test or of a case of one, or an fnmatch pattern over the tests'
-    names. Raises UnknownCase where no test is called so.
+    ``failed`` are names of cases whose parts are taken in any case; with ``sample.failed_only`` they alone are, or all
+    parts where it cannot be told whose a case is: left out, it would not be seen to fail. Of ``sample.cases`` each is
+    the name of a suite, of a test or of a case of one, or an fnmatch pattern over the tests' names. Raises UnknownCase
+    where no test is called so.
     """
     keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
-    again = {key for suite in suites for key in keys[suite.name] if any(_is_of(case, suite, key[1]) for case in failed)}
+    places = [(suite, part) for suite in suites for _, part in keys[suite.name]]
+
+    def named(case: str) -> set[Key]:
+        return {(suite.name, part) for suite, part in places if _is_of(case, suite, part)}
+
+    owners = [named(case) for case in failed]
+    if sample.failed_only and not all(owners):
+        return list(suites)
+    again: set[Key] = set().union(*owners)
     for case in sample.cases:
-        places = [(suite, part) for suite in suites for _, part in keys[suite.name]]
-        named = {(suite.name, part) for suite, part in places if _is_of(case, suite, part)}
-        asked = named or {(suite.name, part) for suite, part in places if _fits(case, suite, part)}
+        asked = named(case) or {(suite.name, part) for suite, part in places if _fits(case, suite, part)}
         if not asked:
             names = [_whole(suite, part) for suite, part in places]
             raise UnknownCase(name=case, hint=hint(case.rpartition("/-O")[0] or case, names))
@@ -59,10 +66,7 @@ def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) ->
 
 
 def repeating(suites: Sequence[Suite], cases: Collection[str]) -> list[Suite]:
-    """The suites, in parts where they can be, that run these cases again; all where a case's suite cannot be told."""
-    places = [(suite, part) for suite in suites for part in suite.parts or ("",)]
-    if not all(any(_is_of(case, *place) for place in places) for case in cases):
-        return list(suites)  # one that was left out would be missing, and so count as failed again
+    """The suites, in parts where they can be, that run these cases again."""
     return sampled(suites, Sample(failed_only=True), cases)
 
 

@@ -89,6 +89,11 @@ class TestFailed:
         assert taken(found) == {("ieee", "7.c"), ("check", "")}
         assert found[1].argv == ("make", "check")
 
+    def test_one_that_no_suite_claims(self) -> None:
+        """Renamed, or of another depth: all are taken, for without it a run would be green."""
+        assert sampled(SUITES, Sample(failed_only=True), ["ieee/7.c", "renamed"]) == SUITES
+        assert len(taken(sampled(SUITES, Sample(count=5), ["renamed"]))) == 5
+
 
 class TestRepeating:
     def test_parts_of_the_cases(self) -> None:
