@@ -13,7 +13,7 @@ from verifiers.compare import compare, dead_suites, doubted, settle
 from verifiers.configdiff import configuration_differences
 from verifiers.errors import CcverifyError, InfrastructureError
 from verifiers.excuses import rule
-from verifiers.files import atomic_write, lock
+from verifiers.files import atomic_write, lock, no_room
 from verifiers.mixing import cannot_be_mixed
 from verifiers.passage import Engine, Passage
 from verifiers.plan import Plan
@@ -81,9 +81,9 @@ def _run(plan: Plan, engine: Engine) -> CellResult:
     except InfrastructureError as error:
         verdict = Verdict(kind=VerdictKind.ERROR, reason=error.reason, message=str(error))
     except OSError as error:
-        verdict = Verdict(
-            kind=VerdictKind.ERROR, reason=Reason.DISK_FULL, message=f"{error.filename}: {error.strerror}"
-        )
+        reason = Reason.DISK_FULL if no_room(error) else Reason.INTERNAL
+        message = ": ".join(str(each) for each in (error.filename, error.strerror) if each) or str(error)
+        verdict = Verdict(kind=VerdictKind.ERROR, reason=reason, message=message)
     candidate, oracle = runs.candidate, runs.oracle
     result = CellResult(
         cell=plan.id,

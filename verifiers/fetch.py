@@ -23,7 +23,7 @@ from typing import Final
 from verifiers import apt, pip
 from verifiers.download import PlaceFailed, Progress, Transfer, shown
 from verifiers.errors import InfrastructureError, Unwritable
-from verifiers.files import atomic_write
+from verifiers.files import atomic_write, no_room
 from verifiers.results import Reason, Source
 
 _MEMORY: Final = ".answered"
@@ -150,7 +150,7 @@ class Fetcher:
                 else:
                     transfer.run(url, part, source.size)
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                if no_room(error):
                     part.unlink(missing_ok=True)  # a full disk harms everybody: leave it as it was
                 raise
             digest = _sha256(part)

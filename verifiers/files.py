@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -10,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from verifiers.errors import Unwritable
+
+
+def no_room(error: OSError) -> bool:
+    """Whether nothing more can be written there: a full disk, a quota, or a file system that became read-only."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def atomic_write(path: Path, data: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 import threading
@@ -197,7 +199,8 @@ def _load(file: Path) -> ModuleType:
     path = file / "__init__.py" if file.is_dir() else file
     if not path.is_file():
         raise BadPlugin(name=file, detail="no such file; give --plugin the path of a Python file or package folder")
-    name = f"ccverify_plugin_{file.stem}"
+    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    name = f"ccverify_plugin_{file.stem}_{place}"  # two files may have one stem
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BadPlugin(name=file, detail="not a Python file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
@@ -20,7 +19,7 @@ from verifiers.errors import InfrastructureError, Unwritable
 from verifiers.evidence import explain
 from verifiers.excuses import Excuse
 from verifiers.fetch import Fetcher
-from verifiers.files import atomic_write
+from verifiers.files import atomic_write, no_room
 from verifiers.instrument import Instrument, sysroot_place
 from verifiers.jobserver import Jobserver
 from verifiers.limits import Limits
@@ -294,7 +293,7 @@ class Passage:
         (returned,) = box
         if isinstance(returned, StepResult | InfrastructureError):
             return returned
-        if isinstance(returned, OSError) and returned.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if isinstance(returned, OSError) and no_room(returned):
             return Unwritable(path=self._engine.state.root, detail=returned.strerror)
         if isinstance(returned, BaseException):
             detail = f"{type(returned).__name__}: {returned}"

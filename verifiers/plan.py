@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import compiler as compiler_package
 import verifiers
@@ -48,6 +49,9 @@ _DECIDING = (
     "workspace.py",
 )
 """The framework's own files, besides the package ``compiler``, that can change a verdict; reports cannot."""
+
+
+_LONGEST: Final = 200  # bytes of a folder's name, of the 255 that there may be
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,9 @@ class Plan:
 
     @property
     def slug(self) -> str:
-        """The cell's name as a folder's: no spaces, no slashes."""
-        return str(self.id).replace(" ", "_").replace("/", "-").replace("%", "pc")
+        """The cell's name as a folder's: no spaces, no slashes, and no longer than a name may be."""
+        name = str(self.id).replace(" ", "_").replace("/", "-").replace("%", "pc")
+        return name if len(os.fsencode(name)) <= _LONGEST else f"{name[: _LONGEST // 4]}-{_digest(name)[:12]}"
 
     @property
     def _common(self) -> dict[str, object]:

@@ -8,7 +8,6 @@ used where there is one.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import select
@@ -22,6 +21,7 @@ from typing import BinaryIO, Final
 from verifiers.cgroup import Group
 from verifiers.diskwatch import DiskWatch
 from verifiers.errors import InfrastructureError
+from verifiers.files import no_room
 from verifiers.limits import Completed, Limits
 from verifiers.results import Reason, Usage
 
@@ -115,7 +115,7 @@ class _Output:
             else:
                 target.write(data)
         except OSError as error:
-            self.stopped = Reason.DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else Reason.INTERNAL
+            self.stopped = Reason.DISK_FULL if no_room(error) else Reason.INTERNAL
             self.detail = f"cannot write the log: {error.strerror}"
 
 

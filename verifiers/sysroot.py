@@ -10,7 +10,6 @@ Layout of the cache: ``apt/<architecture>-<suite>/`` is apt's (aptget.py); ``roo
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -27,7 +26,7 @@ from verifiers.aptget import NoPackages, PrivateApt
 from verifiers.aptsources import codename, entries
 from verifiers.debunpack import lay_out, unpack
 from verifiers.errors import Unwritable
-from verifiers.files import atomic_write, is_locked, lock
+from verifiers.files import atomic_write, is_locked, lock, no_room
 
 _FORMAT: Final = 1  # of what is unpacked, and how: part of every key and fingerprint
 _LIBC: Final = "libc6-dev"
@@ -200,6 +199,5 @@ def _our_disk(cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        where = cache if full else error.filename or cache
+        where = cache if no_room(error) else error.filename or cache
         raise Unwritable(path=where, detail=error.strerror or str(error)) from error

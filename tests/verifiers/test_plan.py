@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 from compiler.arches import arch
 from compiler.model import Compiler
 from tests.verifiers.report.made import cell
 from verifiers.manager import Manager
 from verifiers.plan import Plan
+from verifiers.results import Sample
 
 
 def plan(project: str, *lacks: str) -> Plan:
@@ -51,3 +54,41 @@ class TestFingerprint:
         first = plan("sqlite")
         other = replace(first, id=first.id.model_copy(update={"candidate": "mine"}))
         assert first.fingerprint != other.fingerprint
+
+
+class TestFolder:
+    """Where a cell's logs lie."""
+
+    def test_a_name_of_any_length(self) -> None:
+        """A case's name may be longer than a folder's may be, and two that begin alike are two."""
+        first = plan("sqlite")
+        drawn = [Sample(cases=("execute/" + "ü" * 200 + end,)) for end in ("", "x")]
+        names = {replace(first, id=first.id.model_copy(update={"sample": each})).slug for each in drawn}
+        assert len(names) == 2
+        assert all(len(name.encode()) <= 255 for name in names)
+        assert first.slug == "sqlite@1.0_x86_64_mycc-1.0_standard"
+
+
+class TestPluginFiles:
+    """What of a plugin decides a verdict."""
+
+    def test_two_of_one_name(self, tmp_path: Path) -> None:
+        """Each recipe's digest is of its own file."""
+        text = """
+            from verifiers import hookimpl
+            from verifiers.recipes.base import Recipe
+
+            class Mine(Recipe):
+                name = "{}"
+                sources = ()
+
+            @hookimpl
+            def ccverify_projects():
+                return [Mine()]
+        """
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "mine.py").write_text(textwrap.dedent(text.format(name)))
+        manager = Manager((tmp_path / "one/mine.py", tmp_path / "two/mine.py"))
+        files = [manager.files(manager.recipe(name)) for name in ("one", "two")]
+        assert files == [[tmp_path / "one/mine.py"], [tmp_path / "two/mine.py"]]
