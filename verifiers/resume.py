@@ -1,4 +1,4 @@
-"""What a build that was cut short leaves behind, so that ``--resume`` does not compile again what was compiled."""
+"""What a build or a test that was cut short leaves behind: ``--resume`` does not compile again what was compiled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from verifiers.files import atomic_write
-from verifiers.results import Frozen, Source, StepResult
+from verifiers.results import Frozen, Source, Step, StepResult
 from verifiers.state import CUT, State, WorkFolder
 from verifiers.workspace import Command
 
@@ -30,6 +30,11 @@ class Cut(Frozen):
     began: float  # UNIX time at which the step began
     seconds: float  # wall time of the step so far, over all attempts
     last: float  # UNIX time of this note
+
+    @property
+    def step(self) -> Step:
+        """The one that was cut short."""
+        return Step.TEST if any(each.step is Step.BUILD for each in self.steps) else Step.BUILD
 
 
 def write(folder: Path, cut: Cut) -> None:
@@ -55,7 +60,7 @@ def find(state: State, key: str) -> WorkFolder | None:
 
 
 def clear_torn(cell: Path, cut: Cut) -> int:
-    """Delete what the cut may have left half-written; make and ninja make it anew. Returns how many files."""
+    """Delete what the cut may have left half-written; make, ninja and tests make it anew. Returns how many files."""
     youngest = max(cut.began, cut.last - _MARGIN)
     removed = 0
     for folder, _, names in os.walk(cell):

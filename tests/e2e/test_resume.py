@@ -77,6 +77,24 @@ def test_what_was_compiled_is_not_compiled_again(verify: Verify, how: signal.Sig
     assert cut.seconds >= 0
 
 
+def test_what_a_test_had_half_written(verify: Verify) -> None:
+    """A test makes its data where there are none, and kill -9 left half of them: no run may be judged by these."""
+    script = "[ -e data ] || { echo half > data; sleep 3; echo whole > data; }; grep -q whole data && ./tally"
+    verify.body = f"""
+        Tally.resumes = True
+        Tally.suites = lambda self, work: [Suite("check", ("sh", "-c", {script!r}), tap.parse, seconds=60)]
+    """
+    process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
+    wait_for(verify.folder / "state" / "work", "*/cell/build/data")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    (data,) = (verify.folder / "state" / "work").glob("*/cell/build/data")
+    assert data.read_text() == "half\n"
+    done = verify.run("--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("pass tally@1.0 x86_64 clang")
+
+
 def test_without_resume_it_is_cleared_away(verify: Verify) -> None:
     """Another run does not go on with it."""
     cut_short(verify, signal.SIGKILL)
