@@ -78,7 +78,7 @@ class Rig:
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         cwd: Path | None = None,
-        timeout: float = 30,
+        timeout: float = 300,
         **more: Any,
     ) -> subprocess.CompletedProcess[bytes]:
         """One call, as a build makes it."""

@@ -32,7 +32,7 @@ class Verify:
     folder: Path
     url: str
     served: Path
-    config: str = "[limits]\ncompile_seconds = 6\ncompile_memory = '512 MiB'\n"
+    config: str = "[limits]\ncompile_seconds = 60\ncompile_memory = '512 MiB'\n"
     body: str = ""
     changes: dict[str, str] = field(default_factory=dict)
     sha256: str = ""

@@ -238,7 +238,7 @@ class TestMixFiles:
         one_line(verify.run("--project", "sqlite", "--mix-files", str(verify.folder / "units")), "names no unit")
 
 
-def wait_for(path: Path, pattern: str, seconds: float = 60) -> None:
+def wait_for(path: Path, pattern: str, seconds: float = 300) -> None:
     """Wait until a file that matches exists."""
     end = time.monotonic() + seconds
     while not list(path.glob(pattern)):
@@ -285,7 +285,7 @@ class TestInterruption:
         wait_for(verify.folder / "state" / "logs", f"*/*/oracle-{step}*.log")
         time.sleep(0.3)
         process.send_signal(how)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == (130 if how is signal.SIGINT else -signal.SIGKILL), err
         assert "Traceback" not in err
         assert "pass tally" not in out
@@ -306,7 +306,7 @@ class TestInterruption:
         wait_for(verify.folder / "state" / "work", f"*/cell/home/calibrate.{'c' if missing.endswith('.o') else 'o'}")
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 130, err
         done = verify.run("--resume", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -318,7 +318,7 @@ class TestInterruption:
         process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
         wait_for(verify.folder / "state" / "logs", "*/*/oracle-build.log")
         one_line(verify.run("--resume"), "still at work")
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == 0
 
     def test_a_run_that_still_chooses_its_cells(self, verify: Verify) -> None:
@@ -345,7 +345,7 @@ class TestInterruption:
             one_line(verify.run("--resume"), "still at work")
         finally:
             asked.write_text("go on")
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
         assert process.returncode == 0
 
     def test_a_compiler_changed_before_resume(self, verify: Verify) -> None:
@@ -356,7 +356,7 @@ class TestInterruption:
         process = verify.start(*asked)
         wait_for(verify.folder / "state" / "logs", "*/*clang*/candidate-build.log")
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         verify.compiler(
             'for word in "$@"; do shift; case $word in -D*) ;; *) set -- "$@" "$word";; esac; done\nexec gcc "$@"'
         )

@@ -77,7 +77,7 @@ def described(verify: Verify, ear: Ear | None = None, candidates: str = "", more
     urls = f'[nightly.notify]\nurls = ["{ear.url}"]\nlink = "https://nights.example"\n' if ear else ""
     verify.config = (
         f'{above}\n[nightly]\nprojects = ["tally"]\ncandidates = [{named}]\nplugins = ["{verify.plugin()}"]\n'
-        f"{more}\n{urls}[limits]\ncompile_seconds = 6\n"
+        f"{more}\n{urls}[limits]\ncompile_seconds = 60\n"
     )
 
 

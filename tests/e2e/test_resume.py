@@ -49,7 +49,7 @@ def cut_short(verify: Verify, how: signal.Signals) -> tuple[Path, Cut]:
     wait_for(verify.folder / "state" / "work", "*/cell/build/tally")  # the stub: the link waits
     time.sleep(0.3)
     process.send_signal(how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     (note,) = (verify.folder / "state" / "work").glob("*/cut.json")
     cut = read(note.parent)
     assert cut
@@ -87,7 +87,7 @@ def test_what_a_test_had_half_written(verify: Verify) -> None:
     process = verify.start("--project", "tally", "--plugin", str(verify.plugin()), "--cc", "clang")
     wait_for(verify.folder / "state" / "work", "*/cell/build/data")
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     (data,) = (verify.folder / "state" / "work").glob("*/cell/build/data")
     assert data.read_text() == "half\n"
     done = verify.run("--resume")

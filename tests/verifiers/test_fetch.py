@@ -470,7 +470,7 @@ class TestTogether:
         with serving(slow) as server:
             source = pin(server.url)
             both = [start(tmp_path, source), start(tmp_path, source)]
-            paths = [process.communicate(timeout=30)[0].strip() for process in both]
+            paths = [process.communicate(timeout=300)[0].strip() for process in both]
             assert [process.returncode for process in both] == [0, 0]
             assert paths[0] == paths[1]
             assert len(server.asked) == 1
@@ -496,7 +496,7 @@ class TestTogether:
             wait_for(lambda: part.exists() and part.stat().st_size == 100_000)
             first.kill()
             first.wait()
-            assert second.wait(timeout=30) == 0
+            assert second.wait(timeout=300) == 0
             gate.set()
 
     def test_threads(self, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def run(
     done = subprocess.run(
         [sys.executable, "-I", "-S", runner.__file__, folder / "plan.json", "group", *only],
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     found = {case.name: case for case in programs.parser("group")(done.stdout.splitlines(keepends=True))}
