@@ -42,7 +42,7 @@ def _lines(result: CellResult, state: Path, cases: int) -> Iterator[str]:
         for each in verdict.differences
     ]
     yield from _some(f"cases the oracle passes and the candidate does not ({len(texts):,})", texts, cases)
-    yield from _some("cases that fail with both", list(verdict.both_fail), _MANY)
+    yield from _some("cases that pass with neither", list(verdict.both_fail), _MANY)
     yield from _some("cases that only the candidate ran", list(verdict.extra), _MANY)
     changes = [f"{each.file}: {each.oracle!r} -> {each.candidate!r}" for each in result.configuration_differences]
     yield from _some("configuration, oracle's -> candidate's", changes, _MANY)
