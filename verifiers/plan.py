@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,8 +113,8 @@ class Plan:
 
     @property
     def slug(self) -> str:
-        """The cell's name as a folder's: no spaces, no slashes, and no longer than a name may be."""
-        name = str(self.id).replace(" ", "_").replace("/", "-").replace("%", "pc")
+        """The cell's name as a folder's: no spaces, no slashes, no patterns, and no longer than a name may be."""
+        name = re.sub(r"[/*?[\]]", "-", str(self.id).replace(" ", "_").replace("%", "pc"))
         return name if len(os.fsencode(name)) <= _LONGEST else f"{name[: _LONGEST // 4]}-{_digest(name)[:12]}"
 
     @property

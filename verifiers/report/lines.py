@@ -6,7 +6,7 @@ import sys
 
 from verifiers import hookimpl
 from verifiers.report import alike
-from verifiers.report.wording import duration, headline, line
+from verifiers.report.wording import counted, duration, headline, line
 from verifiers.results import CellId, CellResult, CompilerInfo, MatrixResult, StepResult
 from verifiers.store import FAILURES
 
@@ -21,7 +21,7 @@ class Lines:
     def ccverify_step_finished(self, cell: CellId, compiler: CompilerInfo, role: str, result: StepResult) -> None:
         """A step's outcome, what it cost and how many cases it brought."""
         outcome = "ok" if result.ok else str(result.reason)
-        cases = f", {len(result.cases):,} cases" if len(result.cases) else ""
+        cases = f", {counted(len(result.cases), 'case')}" if len(result.cases) else ""
         usage = result.usage
         cost = f"{duration(usage.seconds)}, CPU {duration(usage.cpu_seconds)}, peak {usage.peak_kib // 1024} MiB"
         text = f"  {cell.project} {cell.arch} {role} {compiler.name} {result.step}: {outcome}{cases} ({cost})"
