@@ -24,7 +24,7 @@ class UnknownCase(InfrastructureError):
     msg = "no test of this depth is called {name}{hint}"
 
 
-_REST: Final = re.compile(r"/|(?:#\d+)?\Z")  # of a case's name behind its part's; for the number see ``collect``
+_REST: Final = re.compile(r"/|#\d+\Z")  # where a part's name may end in a case's; one that occurred before has a number
 
 Key = tuple[str, str]
 """A suite's name and a part of it; "" is the whole of one that cannot be run in parts."""
@@ -38,30 +38,35 @@ def sampled(suites: Sequence[Suite], sample: Sample, failed: Collection[str]) ->
     the name of a suite, of a test or of a case of one, or an fnmatch pattern over the tests' names. Raises UnknownCase
     where no test is called so.
     """
-    keys = {suite.name: [(suite.name, part) for part in suite.parts or ("",)] for suite in suites}
-    places = [(suite, part) for suite in suites for _, part in keys[suite.name]]
+    keys = {suite.name: [(suite.name, part) for part in _parts(suite)] for suite in suites}
+    completed = {suite.name + COMPLETED: set(keys[suite.name]) for suite in suites}
+    parts: dict[str, set[Key]] = {}
+    for suite in suites:
+        for key in keys[suite.name]:
+            parts.setdefault(_whole(suite, key[1]), set()).add(key)
 
     def named(case: str) -> set[Key]:
-        return {(suite.name, part) for suite, part in places if _is_of(case, suite, part)}
+        ends = (len(case), *(rest.start() for rest in _REST.finditer(case)))
+        return completed.get(case, set()).union(*(parts.get(case[:end], ()) for end in ends))
 
     owners = [named(case) for case in failed]
     if sample.failed_only and not all(owners):
         return list(suites)
     again: set[Key] = set().union(*owners)
     for case in sample.cases:
-        asked = named(case) or {(suite.name, part) for suite, part in places if _fits(case, suite, part)}
+        fitting = (found for whole, found in parts.items() if fnmatchcase(whole, case))
+        asked = named(case) or set(keys.get(case, ())).union(*fitting)
         if not asked:
-            names = [_whole(suite, part) for suite, part in places]
-            raise UnknownCase(name=case, hint=hint(case.rpartition("/-O")[0] or case, names))
+            raise UnknownCase(name=case, hint=hint(case.rpartition("/-O")[0] or case, list(parts)))
         again |= asked
     taken = again if sample.failed_only or sample.cases else again | _drawn(keys, sample)
     found = []
     for suite in suites:
-        parts = [part for name, part in keys[suite.name] if (name, part) in taken]
-        if len(parts) == len(keys[suite.name]):
+        chosen = tuple(part for name, part in keys[suite.name] if (name, part) in taken)
+        if len(chosen) == len(keys[suite.name]):
             found.append(suite)
-        elif parts and suite.only:
-            found.append(replace(suite, argv=suite.only(parts), parts=tuple(parts)))
+        elif chosen and suite.only:
+            found.append(replace(suite, argv=suite.only(chosen), parts=chosen))
     return found
 
 
@@ -96,17 +101,9 @@ def _place(seed: int, suite: str, part: str) -> float:
     return int.from_bytes(digest[:8], "big") / (1 << 64)
 
 
-def _is_of(case: str, suite: Suite, part: str) -> bool:
-    """Whether a case, by its full name, is of a part: its name is the part's, or goes on from it after a slash.
-
-    One that occurred before has a number behind its name.
-    """
-    whole = _whole(suite, part)
-    return case == suite.name + COMPLETED or (case.startswith(whole) and _REST.match(case, len(whole)) is not None)
-
-
-def _fits(pattern: str, suite: Suite, part: str) -> bool:
-    return pattern == suite.name or fnmatchcase(_whole(suite, part), pattern)
+def _parts(suite: Suite) -> tuple[str, ...]:
+    """What of it can be run alone; "" for all where nothing can."""
+    return (suite.parts if suite.only else ()) or ("",)
 
 
 def _whole(suite: Suite, part: str) -> str:

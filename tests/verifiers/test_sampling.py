@@ -94,6 +94,13 @@ class TestFailed:
         assert sampled(SUITES, Sample(failed_only=True), ["ieee/7.c", "renamed"]) == SUITES
         assert len(taken(sampled(SUITES, Sample(count=5), ["renamed"]))) == 5
 
+    def test_parts_that_cannot_be_run_alone(self) -> None:
+        """All of the suite is taken, or nothing: it is never left out for being drawn in part."""
+        whole = Suite("a", ("run",), parse, parts=("x", "y"))
+        assert sampled([whole], Sample(failed_only=True), ["a/x"]) == [whole]
+        assert sampled([whole], Sample(percent=1), ()) == [whole]
+        assert sampled([whole], Sample(cases=("a/x",)), ()) == [whole]
+
 
 class TestRepeating:
     def test_parts_of_the_cases(self) -> None:
