@@ -131,7 +131,7 @@ class Plan:
             "conditions": dict(self.conditions),
             "levels": list(self.id.levels),
             "seed": self.id.seed,
-            "sample": str(self.id.sample),
+            "sample": self.id.sample.model_dump(mode="json") if self.id.sample else None,
             "sysroot": self.sysroot.fingerprint if self.sysroot else "",
             "samples": str(self.recipe.samples or ""),
             "accommodations": [repr(each) for each in self.accommodations],

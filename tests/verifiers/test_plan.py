@@ -55,6 +55,14 @@ class TestFingerprint:
         other = replace(first, id=first.id.model_copy(update={"candidate": "mine"}))
         assert first.fingerprint != other.fingerprint
 
+    def test_a_case_that_is_called_as_a_sample_is(self) -> None:
+        """What was run of ten per cent does not answer for it."""
+        first = plan("sqlite")
+        samples = (Sample(percent=10), Sample(cases=("10%#0",)), Sample(failed_only=True), Sample(cases=("failed",)))
+        found = [replace(first, id=first.id.model_copy(update={"sample": each})) for each in samples]
+        assert len({each.fingerprint for each in found}) == len(found)
+        assert len({each.baseline_fingerprint for each in found}) == len(found)
+
 
 class TestFolder:
     """Where a cell's logs lie."""
