@@ -238,9 +238,9 @@ class Passage:
         earlier, began = 0.0, time.time()
         if self._cut and step is self._cut.step:
             clear_torn(work.root, self._cut)
-        if self._cut and step is self._cut.step is Step.BUILD:  # tests begin anew
-            earlier, began = self._cut.seconds, self._cut.began
-            work.usage = Usage(cpu_seconds=self._instrument.forget_cut())
+            if step is Step.BUILD:  # tests begin anew
+                earlier, began = self._cut.seconds, self._cut.began
+                work.usage = Usage(cpu_seconds=self._instrument.forget_cut())
 
         def note(seconds: float) -> None:
             if step in (Step.BUILD, Step.TEST) and self._key:

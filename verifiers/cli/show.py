@@ -83,8 +83,8 @@ def _case(cells: Sequence[CellResult], words: Sequence[str], root: Path) -> tupl
         return name.removeprefix(f"{cell.cell.project}/")
 
     def named(cell: CellResult, cases: Iterable[str]) -> str | None:
-        found = [case for case in cases if f"{case}/".startswith(f"{bare(cell)}/")]
-        return min(found, key=len, default=None)
+        wanted = f"{bare(cell)}/"
+        return min((case for case in cases if f"{case}/".startswith(wanted)), key=len, default=None)
 
     for cell in fitting:
         if case := named(cell, (each.name for each in cell.verdict.differences)):
