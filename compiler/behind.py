@@ -13,15 +13,9 @@ from compiler.elf import read_elf
 from compiler.families import Family
 from compiler.interview import Interview
 from compiler.libraries import library, of_the_c_library
-from compiler.mounts import installation
+from compiler.mounts import installation, is_program, too_wide
 from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 
-# Folders that are nobody's compiler, whatever a compiler answers.
-_WIDE_FOLDERS = """
-/ /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
-/usr/local/share /lib /lib64 /bin /etc /var /var/tmp /opt /home /root /tmp /srv /mnt /media /run /boot
-"""
-_NOT_TREES = frozenset(_WIDE_FOLDERS.split())
 _NEVER = ("/proc/", "/sys/", "/dev/", "/run/")
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/")
 _SCRATCH = ("/tmp/", "/var/tmp/")
@@ -96,8 +90,7 @@ class _Finder:
     def tree(self, folder: str, loose: tuple[str, ...] = ()) -> None:
         folder = os.path.normpath(folder)
         real = os.path.realpath(folder)
-        wide = {folder, real} & (_NOT_TREES | {str(Path.home())}) or os.path.dirname(real) == "/home"
-        if os.path.isdir(real) and not wide and not _outside(real):
+        if os.path.isdir(real) and not too_wide(folder) and not too_wide(real) and not _outside(real):
             self.behind.trees.setdefault(folder, loose)
 
     def program(self, name: str) -> None:
@@ -197,5 +190,4 @@ def _outside(path: str) -> bool:
 
 def _own_program(path: str) -> bool:
     """Whether it is a program that is no part of the system."""
-    real = os.path.realpath(path)
-    return not real.startswith(_SYSTEM) and os.access(real, os.X_OK) and ".so" not in path
+    return not os.path.realpath(path).startswith(_SYSTEM) and is_program(path)

@@ -7,8 +7,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/etc/")
-_TOO_WIDE = frozenset(["/", "/home", "/root", "/tmp", "/opt", "/srv", "/var", "/var/tmp", "/mnt", "/media"])
+_WIDE = """
+/ /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
+/usr/local/share /lib /lib64 /bin /etc /var /var/tmp /opt /home /root /tmp /srv /mnt /media /run /boot
+"""
+_TOO_WIDE = frozenset(_WIDE.split())
 _BUILT = frozenset(["bin", "build", "_build", "out", "target", "release", "debug"])  # what a build puts programs in
+
+
+def too_wide(folder: str) -> bool:
+    """Whether it is nobody's compiler, whatever a compiler answers: a folder of the system's, or a home."""
+    return folder in _TOO_WIDE or folder == str(Path.home()) or os.path.dirname(folder) == "/home"
+
+
+def is_program(path: str) -> bool:
+    """Whether it is a file that can be started, and no library."""
+    return os.path.isfile(path) and os.access(path, os.X_OK) and ".so" not in path
 
 
 def installation(program: str) -> str:
@@ -30,10 +44,9 @@ def mounts(program: str, files: Iterable[str]) -> tuple[str, ...]:
     wanted = set()
     for given in (program, *files):
         for path in {given, os.path.realpath(given)}:
-            runs = given == program or (os.path.isfile(path) and os.access(path, os.X_OK) and ".so" not in path)
             base = installation(path)
-            wide = base in _TOO_WIDE or base == str(Path.home()) or os.path.dirname(base) == "/home"
-            wanted.add(base if runs and os.path.isdir(base) and not wide else path)
+            runs = given == program or is_program(path)
+            wanted.add(base if runs and os.path.isdir(base) and not too_wide(base) else path)
     outside = sorted(path for path in wanted if not f"{path}/".startswith(_SYSTEM))
     kept: list[str] = []
     for path in outside:
