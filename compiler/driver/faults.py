@@ -9,53 +9,31 @@ from itertools import pairwise
 from typing import Final
 
 from compiler.arches import Arch
+from compiler.driver import messages
 from compiler.driver.log import Call, Output
 from compiler.elf import MACHINES
 from verifiers.results import Fault, Reason, Step
 
-# "a.c:12:3: error: ...", as GCC and all who copy it do; "cc: error: ..." and "error: ..." name no place. Compilers
-# quote source, too, some without a mark, so what comes first must be a file's name rather than a statement.
-_ERROR: Final = r"(?:fatal |internal compiler )?[Ee]rror: ?"
-_PLACED_ERROR: Final = re.compile(rf'^[^\s|:"(=;]+:\d+(?::\d+)?: ?{_ERROR}')
-_ERROR_LINE: Final = re.compile(rf'^(?:[^\s|:"(=;]+:(?:\d+:){{0,2}} ?)?{_ERROR}')
+_PLACED: Final = re.compile(messages.PLACED)
+_ANY_ERROR: Final = re.compile(messages.ANY_ERROR)
 _ASIDE: Final = re.compile(r"^\s|\b(?:warning|note|remark): |^[^`]*\"")  # warnings, and source with texts in it
 
-_CRASH: Final = re.compile(
-    r"internal compiler error|PLEASE (?:submit|ATTACH)|Please submit a full bug report|Assertion [`'].*failed"
-    r"|Segmentation fault|Aborted|core dumped|panicked at|AddressSanitizer|UndefinedBehaviorSanitizer"
-    r"|stack smashing detected|LLVM ERROR(?!: out of memory)"
-)
-# What a compiler's own language says of an exception that nobody caught: Python, Go, Zig, OCaml; and chibicc's words.
-_UNCAUGHT: Final = re.compile(
-    r"^Traceback \(most recent call last\)|^panic: |^thread \d+ panic: |^Fatal error: exception |^internal error\b"
-)
-# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
-_QUOTED: Final = re.compile(r'^([^\s|:"(=;]+:\d+:)(?: |$)')
-_CARET: Final = re.compile(r"^\s*\^ (\S.*)$")
+_CRASH: Final = re.compile(messages.CRASH)
+_UNCAUGHT: Final = re.compile(messages.UNCAUGHT)
+_QUOTED: Final = re.compile(messages.QUOTED)
+_CARET: Final = re.compile(messages.CARET)
 _CONTEXT: Final = re.compile(r"^In file included from |: In function |: At top level:$|^\d+ warnings? generated")
 _MEMORY: Final = re.compile(
     r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
 )
 _DISK: Final = re.compile(r"No space left on device")
-_BAD_FLAG: Final = re.compile(
-    r"unrecogni[sz]ed (?:command[- ]line )?(?:option|argument|flag)"
-    r"|unknown (?:command[- ]line )?(?:argument|option|flag)\b"
-    r"|invalid option|unsupported (?:command[- ]line )?option|unsupported argument .* to option"
-    r"|unexpected argument '-|flag provided but not defined",  # of Rust's clap, of Go
-    re.IGNORECASE,
-)
+_BAD_FLAG: Final = re.compile(messages.BAD_FLAG)
 _ASSEMBLER: Final = re.compile(
     r"^\S.*:\d+: Error: |^as: |assembler command failed|unknown opcode|invalid instruction mnemonic"
     r"|unknown assembler instruction"
 )
-_UNDEFINED: Final = re.compile(
-    r"undefined reference to|undefined symbol|unresolved (?:reference|symbol|external)", re.IGNORECASE
-)
-_LINKER: Final = re.compile(
-    r"\bld(?:\.\w+)?: |collect2: |cannot find (?:-l|library)|library '.*' not found|linker command failed"
-    r"|multiple definition of|file not recognized",
-    re.IGNORECASE,
-)
+_UNDEFINED: Final = re.compile(messages.UNDEFINED)
+_LINKER: Final = re.compile(messages.LINKER)
 
 # A shell in between turns a signal into an exit status: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
 _SHELL_CRASHES: Final = frozenset(128 + number for number in (4, 5, 6, 7, 8, 11))
@@ -119,7 +97,7 @@ def _judge(call: Call, target: Arch) -> Iterator[tuple[Reason, str]]:
 
 
 def _false_success(call: Call, lines: list[str], target: Arch) -> Iterator[tuple[Reason, str]]:
-    if message := _first(_ERROR_LINE, lines):
+    if message := _first(_ANY_ERROR, lines):
         yield Reason.FALSE_SUCCESS, f"exit 0 with an error: {message}"
     if not (output := call.output):
         return
@@ -161,19 +139,17 @@ def _stopped(call: Call, lines: list[str], first: str) -> Iterator[tuple[Reason,
 
 def _rejected(call: Call, lines: list[str]) -> Iterator[tuple[Reason, str]]:
     """What its first telling line says; a linker's own "ld: in function ..." only where no line says more."""
-    read_on = any(_PLACED_ERROR.search(line) for line in lines)  # so it only grumbled about options
+    read_on = any(_PLACED.search(line) for line in lines)  # so it only grumbled about options
     for line in lines:
-        if _BAD_FLAG.search(line) and (not read_on or _PLACED_ERROR.search(line)):
+        if _BAD_FLAG.search(line) and (not read_on or _PLACED.search(line)):
             yield Reason.BAD_FLAG, line.strip()
         elif _ASSEMBLER.search(line):
             yield Reason.ASSEMBLER_ERROR, line.strip()
         elif call.links and _UNDEFINED.search(line):
             yield Reason.UNDEFINED_SYMBOL, line.strip()
-        elif _PLACED_ERROR.search(line) or (
-            call.kind != "link" and not _LINKER.search(line) and _ERROR_LINE.search(line)
-        ):
+        elif _PLACED.search(line) or (call.kind != "link" and not _LINKER.search(line) and _ANY_ERROR.search(line)):
             yield Reason.ASSEMBLER_ERROR if call.kind == "assemble" else Reason.REJECTS_VALID, line.strip()
-    if call.links and (message := _first(_LINKER, lines) or _first(_ERROR_LINE, lines)):
+    if call.links and (message := _first(_LINKER, lines) or _first(_ANY_ERROR, lines)):
         yield Reason.LINK_ERROR, message
 
 
@@ -203,7 +179,7 @@ def _signal(number: int) -> str:
 
 def _telling(lines: Iterable[str]) -> list[str]:
     """Lines that speak of the call's failure: a program's own "out of memory", quoted, is not the compiler's."""
-    return [line for line in lines if _ERROR_LINE.search(line) or not _ASIDE.search(line)]
+    return [line for line in lines if _ANY_ERROR.search(line) or not _ASIDE.search(line)]
 
 
 def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> str:

@@ -141,7 +141,7 @@ class TestOtherWords:
                 "a.c:2:3: error: no y",
             ),
             (
-                "mycc: warning: unknown option -O1\\na.c, line 2: y undefined",
+                "mycc: unknown option -O1\\na.c, line 2: y undefined",
                 Reason.REJECTS_VALID,
                 "a.c, line 2: y undefined",
             ),

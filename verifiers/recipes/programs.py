@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from compiler.driver import messages
 from verifiers.recipes.base import Recipe, Suite
 from verifiers.testformats import programs
 
@@ -26,6 +27,17 @@ _RUNNER: Final = Path(__file__).with_name("runner.py")
 _PYTHON: Final = ("/usr/bin/python3", "-I", "-S")
 _EMULATED: Final = 15.0  # how much longer a program may take under an emulator
 _MIB: Final = 1 << 20
+# What the runner looks for in a compiler's messages.
+MESSAGES: Final = {
+    "crash": messages.CRASH,
+    "uncaught": messages.UNCAUGHT,
+    "placed": messages.PLACED,
+    "quoted": messages.QUOTED,
+    "caret": messages.CARET,
+    "bad-flag": messages.BAD_FLAG,
+    "undefined-symbol": messages.UNDEFINED,
+    "link-error": messages.LINKER,
+}
 _CANARY: Final = """\
 void abort(void);
 volatile int one = 1;
@@ -118,6 +130,7 @@ class Programs(Recipe):
             "compiler_timeout": 124,
             "wall_seconds": max(120.0, 6.0 * seconds),  # CPU time decides, unless it waits
             "limits": limits,
+            "messages": MESSAGES,
         }
 
 

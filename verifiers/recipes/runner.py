@@ -30,22 +30,6 @@ if TYPE_CHECKING:  # not at run time: typing takes as long to import as all the 
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-_CRASH = re.compile(
-    rb"internal compiler error|Segmentation fault|PLEASE submit|Assertion .*failed|LLVM ERROR|panicked at|core dumped"
-)
-_BAD_FLAG = re.compile(
-    rb"unrecognized (?:command|argument)|unknown argument|(?:invalid|unsupported|unknown) option"
-    rb"|unexpected argument '-|flag provided but not defined"
-)
-# A compiler's exception that nobody caught: Python, Go, Zig, OCaml; and chibicc's words.
-_UNCAUGHT = re.compile(
-    rb"(?m)^(?:Traceback \(most recent call last\)|panic: |thread \d+ panic: |Fatal error: exception |internal error\b)"
-)
-_PLACED = re.compile(rb'^[^\s|:"(=;]+(?::\d+(?::\d+)?: ?(?:fatal )?[Ee]rror:|, line \d+: )')  # the second is pcc's
-# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
-_POINTED = re.compile(rb'(?m)^([^\s|:"(=;]+:\d+:)(?: .*)?\n\s*\^ (\S.*)$')
-_UNDEFINED = re.compile(rb"undefined reference|undefined symbol")
-_LINKER = re.compile(rb"(?:^|/)(?:ld|collect2|ld\.lld)(?:: | returned)|linker command failed")
 _ERROR = re.compile(rb"(?i)\berror\b|undefined |cannot |not (?:supported|implemented)|unrecognized|invalid")
 _ANY = re.compile(rb"")
 _GRACE = 3.0  # seconds between SIGTERM, which the driver passes on, and SIGKILL
@@ -68,6 +52,7 @@ class Runner:
         self.pid = 0
         self.stage = 0
         self.gently = False
+        self.messages = {name: re.compile(text.encode()) for name, text in plan["messages"].items()}
         self.said = b""
         self.checked = ""
         self.hard: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {}
@@ -127,22 +112,56 @@ class Runner:
         code = os.waitstatus_to_exitcode(status)
         if late or code == self.plan["compiler_timeout"]:
             return "TIMEOUT", "compiler-timeout: " + first_line(said)
-        uncaught = code and _UNCAUGHT.search(said) and not placed(said)
-        if code < 0 or code >= 128 or (code and _CRASH.search(said)) or uncaught:
+        crash = code and self.telling(said, "crash")
+        if code and not crash and not self.placed(said):
+            crash = self.telling(said, "uncaught")
+        if code < 0 or code >= 128 or crash:
             number = -code if code < 0 else code - 128
             how = "died of " + signal_name(number) if code < 0 or code >= 128 else f"exit status {code}"
-            telling = telling_line(said, _CRASH) or telling_line(said, _UNCAUGHT)
-            return "CRASH", "compiler-crash: " + how + (": " + telling if telling else "")
+            return "CRASH", "compiler-crash: " + how + (": " + crash if crash else "")
         if do == "reject":
             return ("PASS", "") if code else ("FAIL", "accepts-invalid: the compiler must reject it")
         if code:
-            return "FAIL", why_rejected(said, code)
+            return "FAIL", self.why_rejected(said, code)
         try:
             if os.stat(made).st_size:
                 return "PASS", ""
         except FileNotFoundError:
             pass
         return "FAIL", "false-success: exit 0, but it did not write its output"
+
+    def why_rejected(self, said: bytes, code: int) -> str:
+        """The message of a compiler that failed."""
+        found = self.placed(said)
+        if found:  # it read the source, whatever it said of options
+            return "rejects-valid: " + found
+        for word in ("bad-flag", "undefined-symbol"):
+            found = self.telling(said, word)
+            if found:
+                return word + ": " + found
+        telling = (
+            telling_line(said, _ERROR)
+            or telling_line(said, _ANY)
+            or first_line(said)
+            or f"exit status {code} without a message"
+        )
+        links = self.messages["link-error"].search(telling.encode())
+        return ("link-error: " if links else "rejects-valid: ") + telling
+
+    def placed(self, said: bytes) -> str:
+        """The error that a place in the source goes with; of those behind a caret the last, as they may warn."""
+        found = ""
+        lines = said[:_KEPT].splitlines()
+        for above, below in itertools.pairwise(lines):
+            caret = self.messages["caret"].search(below)
+            place = caret and self.messages["quoted"].search(above)
+            if caret and place:
+                found = text_of(place[1] + b" " + caret[1])
+        return found or self.telling(said, "placed")
+
+    def telling(self, said: bytes, word: str) -> str:
+        """The first line that says so in a compiler's words."""
+        return telling_line(said, self.messages[word])
 
     def execute(self, test: dict[str, Any]) -> tuple[str, str, float, str]:
         """Run the program just made. Returns (outcome, digest, CPU seconds, message); ``said`` is what it printed."""
@@ -282,30 +301,6 @@ def clear() -> None:
             shutil.rmtree(entry.path, ignore_errors=True)
         else:
             os.unlink(entry.path)
-
-
-def why_rejected(said: bytes, code: int) -> str:
-    """The message of a compiler that failed."""
-    found = placed(said)
-    if found:  # it read the source, whatever it said of options
-        return "rejects-valid: " + found
-    for word, pattern in (("bad-flag", _BAD_FLAG), ("undefined-symbol", _UNDEFINED)):
-        found = telling_line(said, pattern)
-        if found:
-            return word + ": " + found
-    telling = (
-        telling_line(said, _ERROR)
-        or telling_line(said, _ANY)
-        or first_line(said)
-        or f"exit status {code} without a message"
-    )
-    return ("link-error: " if _LINKER.search(telling.encode()) else "rejects-valid: ") + telling
-
-
-def placed(said: bytes) -> str:
-    """The error that a place in the source goes with, as text; of those behind a caret the last, as they may warn."""
-    pointed = _POINTED.findall(said[:_KEPT])
-    return text_of(b" ".join(pointed[-1])) if pointed else telling_line(said, _PLACED)
 
 
 def telling_line(said: bytes, pattern: re.Pattern[bytes]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from verifiers.recipes import runner
-from verifiers.recipes.programs import Do, Program
+from verifiers.recipes.programs import MESSAGES, Do, Program
 from verifiers.results import CaseOutcome, TestCase
 from verifiers.testformats import programs
 
@@ -58,6 +58,7 @@ def run(
         "compiler_timeout": 124,
         "wall_seconds": wall,
         "limits": {"CPU": 1, "FSIZE": 1 << 20, "CORE": 0},
+        "messages": MESSAGES,
         "groups": {"group": entries},
     }
     (folder / "plan.json").write_text(json.dumps(whole))
@@ -113,6 +114,7 @@ class TestRunner:
                 "grumbles.c": "echo 'cc: warning: unknown option -w'; echo 'a.c, line 1: no y'; echo cannot; exit 1",
                 "grumbles too.c": "echo 'cc: unknown option -w'; echo 'a.c:1:2: error: no y'; exit 1",
                 "points.c": "printf 'cc: unknown option -w\\na.c:1: int y z;\\n           ^ no y\\n'; exit 1",
+                "quotes.c": "printf 'a.c:1:2: error: no y\\n    1 | say(Aborted);\\n'; exit 1",
                 "raises.c": "printf 'Traceback (most recent call last):\\n  File cc.py\\nKeyError: -w\\n'; exit 1",
                 "ice.c": "echo 'x.c:1: internal compiler error: oh'; exit 1",
                 "dies.c": "exit 139",
@@ -135,6 +137,7 @@ class TestRunner:
             "grumbles": ("fail", "rejects-valid: a.c, line 1: no y"),
             "grumbles too": ("fail", "rejects-valid: a.c:1:2: error: no y"),
             "points": ("fail", "rejects-valid: a.c:1: no y"),
+            "quotes": ("fail", "rejects-valid: a.c:1:2: error: no y"),
             "raises": ("crash", "compiler-crash: exit status 1: Traceback (most recent call last): KeyError: -w"),
             "ice": ("crash", "compiler-crash: exit status 1: x.c:1: internal compiler error: oh"),
             "dies": ("crash", "compiler-crash: died of SIGSEGV"),
