@@ -107,7 +107,8 @@ static int one_call(const Driver *driver, const Command *command, char **argv, c
     for (size_t i = 0; candidate_role && i < command->outputs.n; i++)
         places[i] = clear_place(command, driver->cwd, command->outputs.at[i]);
     const char *file = *command->unit ? command->unit : command->inputs.n ? command->inputs.at[0] : "its command line";
-    bool to_stdout = command->output && is_one_of(command->output, "- /dev/stdout"); /* its product */
+    /* Its product goes where its messages would. */
+    bool to_stdout = command->output && is_one_of(command->output, "- /dev/stdout /dev/fd/1 /proc/self/fd/1");
     bool listens = command->kind != INFO && !command->preprocesses && !command->only_checks && !to_stdout;
     Outcome outcome = run(driver->config, words.at, environment(under_test ? id : NULL), file, listens);
     Product product = {0};

@@ -110,7 +110,7 @@ class TestWhereItSpeaks:
         (fault,) = faults(rig.calls(), X86_64)
         assert (fault.reason, fault.message) == (Reason.REJECTS_VALID, "a.c:3: error: no such thing")
 
-    @pytest.mark.parametrize("args", [("-S", "-o", "-"), ("-E",), ("-fsyntax-only",)])
+    @pytest.mark.parametrize("args", [("-S", "-o", "-"), ("-S", "-o", "/dev/fd/1"), ("-E",), ("-fsyntax-only",)])
     def test_a_product_on_stdout_is_none(self, rig: Rig, args: tuple[str, ...]) -> None:
         """Source and assembly are not read for errors."""
         rig.configure(candidate=rig.saboteur("echo 'a.c:3: error: in a text'; exit 0"))
