@@ -152,11 +152,13 @@ def run_matrix(
 ) -> MatrixResult:
     """Run ``jobs`` cells side by side, results in their order; ``done`` are those that a resumed run has already.
 
+    Of these, errors of our side are run again: a download may succeed now, a disk have room.
     ``pace`` gives another order than theirs to begin in, and leaves out what would not end in time; what the history
     answers comes first, and is never left out.
     """
     started, clock = now(), time.monotonic()
-    finished = {(result.cell, result.fingerprint): result for result in done}
+    kept = (result for result in done if result.verdict.kind is not VerdictKind.ERROR)
+    finished = {(result.cell, result.fingerprint): result for result in kept}
     engine.manager.matrix_started([cell.id for cell in cells])
 
     answered = {cell.id for cell in cells if isinstance(cell, Settled) or known_result(cell, engine)} if pace else set()

@@ -348,6 +348,34 @@ class TestInterruption:
             process.communicate(timeout=300)
         assert process.returncode == 0
 
+    def test_an_error_of_ours_is_not_kept(self, verify: Verify) -> None:
+        """What stood in the way may be gone: that cell is run again, too."""
+        full = verify.folder / "full"
+        full.touch()
+        verify.changes = self.SLOW["build"]
+        verify.body = f"""
+            ours = Tally.configure
+
+            def configure(self, work):
+                import pathlib
+                mine = work.label == "candidate" and work.compiler.name.startswith("gcc")
+                if mine and pathlib.Path({str(full)!r}).exists():
+                    raise OSError("no room")
+                ours(self, work)
+
+            Tally.configure = configure
+        """
+        asked = ("--plugin", str(verify.plugin()), "--cc", "gcc", "--cc", "clang", "--jobs", "1")
+        process = verify.start("--project", "tally", *asked)
+        wait_for(verify.folder / "state" / "logs", "*/*clang*/candidate-build.log")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=300)
+        assert "ERROR tally@1.0 x86_64 gcc" in out
+        full.unlink()
+        done = verify.run("--resume")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["pass", "pass"]
+
     def test_a_compiler_changed_before_resume(self, verify: Verify) -> None:
         """A cell that was finished with another compiler is run again."""
         verify.changes = self.SLOW["build"]
