@@ -13,15 +13,18 @@ from compiler.elf import read_elf
 from compiler.families import Family
 from compiler.interview import Interview
 from compiler.libraries import library, of_the_c_library
-from compiler.mounts import installation, is_program, too_wide
+from compiler.mounts import SYSTEM, is_program, levels, too_wide
 from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 
 _NEVER = ("/proc/", "/sys/", "/dev/", "/run/")
-_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/")
 _SCRATCH = ("/tmp/", "/var/tmp/")
+# Options behind which a script names what it reads; what stands behind others may be written.
+_READ_BY = r"@|-(?:-?specs|include|imacros|isystem|iquote|idirafter|-?sysroot|isysroot|I|L|B)|\w*PATH"
+_ABSOLUTE = re.compile(rf"(?<![\w.$}})/-])(?:({_READ_BY})[\"']?[=, ]{{0,2}}[\"']?)?(/[\w.+@%/:-]+)")
 _MOST = 400  # files found behind one command by following
 _SCRIPT_BYTES = 1 << 20
 _TEXT_BYTES = 64 << 20
+_TEXTS = re.compile(rb"(?<![\w./])/[\w.+/-]{3,200}(?=\0)")
 
 
 @dataclass
@@ -127,67 +130,80 @@ class _Finder:
         """What a script may run or read: absolute paths, commands on PATH, its neighbours. Not its interpreter."""
         lines = [line for line in text.split("\n")[1:] if not line.lstrip().startswith("#")]
         body = "\n".join(lines)
-        for option, path in set(re.findall(r"(?<![\w.$})/-])(-[A-Za-z]+|\w*PATH=)?(/[\w.+@%/-]+)", body)):
+        folders = {folder}
+        named = {(option, path) for option, paths in _ABSOLUTE.findall(body) for path in paths.split(":") if path}
+        for option, path in named:
             if os.path.isdir(path):
                 self._folder(path, bool(option))
-            elif self._scratch(path):
+                if not too_wide(os.path.normpath(path)) and not _of_the_system(path):
+                    folders.add(path)
+            elif self._scratch(path, bool(option)):
                 continue
             elif os.path.isfile(path):
-                telling = os.access(path, os.X_OK) or path.endswith(TELLING_SUFFIXES) or ".so." in path
-                if telling and os.path.basename(path) not in ORDINARY_COMMANDS:
+                if option or _tells(path):
                     self.follow(path)
             elif not os.path.exists(path) and not _outside(path):
                 self.behind.absent.add(path)
+        for path in set(re.findall(r"(?<=[\w})\"'])/[\w.+@%/-]+", body)):  # "$here/../libexec/cc1"
+            path = os.path.normpath(folder + path)
+            if os.path.isfile(path) and _tells(path):
+                self.follow(path)
         for word in set(re.findall(r"(?<![\w./+-])[A-Za-z_][\w.+-]*", body)) - ORDINARY_COMMANDS:
             if shutil.which(word, path=self.path):
                 self.program(word)
         for word in set(re.findall(r"[\w.+-]+", body)) - ORDINARY_COMMANDS:
-            neighbour = os.path.join(folder, word)
-            if os.path.isfile(neighbour) and not neighbour.startswith(_SYSTEM):
-                self.follow(neighbour)
+            for place in folders:  # its neighbours, and what it may put on PATH
+                path = os.path.join(place, word)
+                if (is_program(path) or place == folder) and os.path.isfile(path) and not _of_the_system(path):
+                    self.follow(path)
 
     def _folder(self, path: str, searched: bool) -> None:
         """A folder that a script names: one to search in (``-I/x``), or where a compiler lies; not one to write in."""
         parts = (os.path.join(path, each) for each in ("bin", "include", "lib"))
-        if not f"{path}/".startswith(_SYSTEM) and (searched or any(map(os.path.isdir, parts))):
+        if not _of_the_system(f"{path}/") and (searched or any(map(os.path.isdir, parts))):
             self.tree(path)
 
-    def _scratch(self, path: str) -> bool:
+    def _scratch(self, path: str, read: bool) -> bool:
         """Whether it is what a compiler writes, perhaps just now as it was asked: a part of it would be read-only."""
         if not path.startswith(_SCRATCH) or os.access(path, os.X_OK):
             return False
-        if os.path.dirname(path) + "/" in _SCRATCH:
+        if os.path.dirname(path) + "/" in _SCRATCH and not read:
             return True
         return os.path.exists(path) and os.stat(path).st_mtime >= self.began
 
     def surroundings(self, program: str) -> None:
         """For a compiler that answers no questions: what lies around it, and what its own strings name."""
         real = os.path.realpath(program)
-        if not read_elf(real) or os.path.getsize(real) > _TEXT_BYTES:
-            return
-        for path in set(re.findall(rb"(?<![\w./])/[\w.+/-]{3,200}(?=\0)", Path(real).read_bytes())):
+        elf = read_elf(real) and os.path.getsize(real) <= _TEXT_BYTES
+        for path in set(_TEXTS.findall(Path(real).read_bytes())) if elf else ():
             name = os.fsdecode(path)
-            if (
-                os.path.isfile(name)
-                and not of_the_c_library(name)
-                and (os.access(name, os.X_OK) or name.endswith(TELLING_SUFFIXES))
-            ):
+            if os.path.isfile(name) and not of_the_c_library(name) and _tells(name):
                 self.follow(name)
-        folder, own = os.path.split(real)
-        if real.startswith(_SYSTEM) and not real.startswith("/usr/local/"):
+        if _of_the_system(real):
             return
+        folder, own = os.path.split(real)
         for entry in os.scandir(folder):
             if entry.name.startswith((f"{own}-", f"{own}.")) and entry.is_file() and os.access(entry.path, os.X_OK):
                 self.follow(entry.path)
-        base = installation(real)
-        for name in ("include", "lib", "libexec", os.path.join("share", own), os.path.join("lib", own)):
-            self.tree(os.path.join(base, name))
+        for base in levels(real):
+            for name in ("include", "lib", "libexec", os.path.join("share", own), os.path.join("lib", own)):
+                self.tree(os.path.join(base, name))
 
 
 def _outside(path: str) -> bool:
     return path.startswith(_NEVER)
 
 
+def _of_the_system(path: str) -> bool:
+    return path.startswith(SYSTEM) and not path.startswith("/usr/local/")
+
+
+def _tells(path: str) -> bool:
+    """Whether a file that is named may decide what is compiled, and is no ordinary command."""
+    telling = os.access(path, os.X_OK) or path.endswith(TELLING_SUFFIXES) or ".so." in path
+    return telling and os.path.basename(path) not in ORDINARY_COMMANDS
+
+
 def _own_program(path: str) -> bool:
     """Whether it is a program that is no part of the system."""
-    return not os.path.realpath(path).startswith(_SYSTEM) and is_program(path)
+    return not _of_the_system(os.path.realpath(path)) and is_program(path)

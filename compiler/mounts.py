@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/etc/")
+SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/etc/")
 _WIDE = """
 / /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
 /usr/local/share /lib /lib64 /bin /etc /var /var/tmp /opt /home /root /tmp /srv /mnt /media /run /boot
 """
 _TOO_WIDE = frozenset(_WIDE.split())
 _BUILT = frozenset(["bin", "build", "_build", "out", "target", "release", "debug"])  # what a build puts programs in
+_LIBRARY = re.compile(r"\.so(?:\.[^/]*)?$")
 
 
 def too_wide(folder: str) -> bool:
@@ -22,18 +24,18 @@ def too_wide(folder: str) -> bool:
 
 def is_program(path: str) -> bool:
     """Whether it is a file that can be started, and no library."""
-    return os.path.isfile(path) and os.access(path, os.X_OK) and ".so" not in path
+    return os.path.isfile(path) and os.access(path, os.X_OK) and not _LIBRARY.search(path)
 
 
-def installation(program: str) -> str:
-    """The folder around a program that its headers and libraries lie in.
+def levels(program: str) -> list[str]:
+    """The folders that its headers and libraries may lie in: its own, and those around where programs are built.
 
     A program that lies where it was built belongs to the checkout around: ``target/release/mycc`` to what has target.
     """
-    base = os.path.dirname(program)
-    while os.path.basename(base) in _BUILT:
-        base = os.path.dirname(base)
-    return base
+    found = [os.path.dirname(program)]
+    while os.path.basename(found[-1]) in _BUILT:
+        found.append(os.path.dirname(found[-1]))
+    return found
 
 
 def mounts(program: str, files: Iterable[str]) -> tuple[str, ...]:
@@ -44,10 +46,10 @@ def mounts(program: str, files: Iterable[str]) -> tuple[str, ...]:
     wanted = set()
     for given in (program, *files):
         for path in {given, os.path.realpath(given)}:
-            base = installation(path)
+            around = [each for each in levels(path) if os.path.isdir(each) and not too_wide(each)]
             runs = given == program or is_program(path)
-            wanted.add(base if runs and os.path.isdir(base) and not too_wide(base) else path)
-    outside = sorted(path for path in wanted if not f"{path}/".startswith(_SYSTEM))
+            wanted.add(around[-1] if runs and around else path)
+    outside = sorted(path for path in wanted if not f"{path}/".startswith(SYSTEM))
     kept: list[str] = []
     for path in outside:
         if not kept or not path.startswith(kept[-1] + os.sep):

@@ -150,6 +150,71 @@ class TestChanges:
         assert seen[0].mounts == (f"{place}/mine",)
         assert seen[0].fingerprint != seen[1].fingerprint
 
+    @pytest.mark.parametrize("prefix", ["out", "build"])
+    def test_a_prefix_that_is_called_as_a_build_folder_is(self, place: Path, prefix: str) -> None:
+        """Its headers lie there, and not only around."""
+        mine = place / prefix / "bin" / "mycc"
+        mine.parent.mkdir(parents=True)
+        shutil.copy("/bin/true", mine)
+        (place / prefix / "include").mkdir()
+        seen = [found(mine, place / "cache")]
+        (place / prefix / "include" / "a.h").write_text("1")
+        seen.append(found(mine, place / "cache"))
+        assert seen[0].fingerprint != seen[1].fingerprint
+        assert seen[0].mounts == (f"{place}",)
+
+    def test_a_prefix_below_a_folder_of_everybodys(self, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+        """The sandbox shows the prefix, and neither its program alone nor the whole home."""
+        monkeypatch.setenv("HOME", str(place))
+        mine = place / "build" / "bin" / "mycc"
+        mine.parent.mkdir(parents=True)
+        shutil.copy("/bin/true", mine)
+        assert found(mine).mounts == (f"{place}/build",)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            'export PATH="{0}/far/bin:$PATH"; exec mycc-real "$@"',
+            'PATH=/usr/bin:{0}/far/bin:$PATH; exec mycc-real "$@"',
+            'exec "$here/../far/bin/mycc-real" "$@"',
+            'exec "$(dirname "$0")"/../far/bin/mycc-real "$@"',
+            'os.execv(os.path.join("{0}/far/bin", "mycc-real"), sys.argv)',
+            'os.execv(os.path.join(here, "..", "libexec", "mycc-real"), sys.argv)',
+        ],
+    )
+    def test_how_scripts_find_the_compiler(self, place: Path, line: str) -> None:
+        """By folders that they put on PATH, beside their own, or in their installation."""
+        mine = script(place / "bin" / "mycc", "exit 3\n" + line.format(place))
+        real = script(place / ("libexec" if "libexec" in line else "far/bin") / "mycc-real", "exit 3")
+        seen = [found(mine, place / "cache")]
+        real.write_text(real.read_text() + "# rebuilt\n")
+        seen.append(found(mine, place / "cache"))
+        assert seen[0].fingerprint != seen[1].fingerprint
+
+    @pytest.mark.parametrize("option", ["-I{}", '-I"{}"', "-I {}", "-isystem {}", '"-I", "{}"', "C_INCLUDE_PATH=/x:{}"])
+    def test_how_scripts_name_folders(self, place: Path, option: str) -> None:
+        """As one word or two, quoted or not."""
+        (place / "headers").mkdir()
+        mine = script(place / "bin" / "mycc", "exit 3\nexec mycc-real " + option.format(f"{place}/headers"))
+        seen = [found(mine, place / "cache")]
+        (place / "headers" / "a.h").write_text("1")
+        seen.append(found(mine, place / "cache"))
+        assert seen[0].fingerprint != seen[1].fingerprint
+
+    def test_flags_that_lie_among_what_is_for_a_moment(self, place: Path) -> None:
+        """They are read, not written."""
+        flags = Path(f"/tmp/{place.name}.rsp")
+        flags.write_text("-O1")
+        try:
+            mine = script(place / "bin" / "mycc", f'exit 3\nexec gcc @{flags} "$@"')
+            seen = [found(mine, place / "cache")]
+            flags.write_text("-O2")
+            seen.append(found(mine, place / "cache"))
+        finally:
+            flags.unlink()
+        assert str(flags) in seen[0].files
+        assert seen[0].fingerprint != seen[1].fingerprint
+
     def test_what_it_writes_is_no_part_of_it(self, place: Path) -> None:
         """A file of a fixed name among those for a moment: in the sandbox it must be able to write it."""
         (place / "moment").mkdir()
