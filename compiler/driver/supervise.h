@@ -9,6 +9,7 @@
 
 enum {
     KEPT = 4096,    /* bytes of messages kept for the log */
+    PIECE = 4096,   /* PIPE_BUF: what a pipe with any room takes at once */
     TELLING = 1024, /* and of the one line that tells most, where it comes later */
     GRACE = 2       /* seconds between SIGTERM and SIGKILL */
 };
@@ -22,7 +23,6 @@ typedef struct {
     double epoch;
     struct rusage usage;
     Text kept; /* the first messages: of stderr, or of stdout where that is all there is */
-    size_t forwarded;
     char line[TELLING];     /* the line being read */
     size_t line_n, line_at; /* its length, and where in the stream it began */
     char telling[TELLING];  /* the most telling line so far, */
@@ -118,49 +118,46 @@ static void end_line(Outcome *outcome)
     outcome->line_n = 0;
 }
 
-static void keep(Outcome *outcome, const char *bytes, size_t n)
+/* A piece of the messages, which begins at `at`. */
+static void keep(Outcome *outcome, const char *bytes, size_t n, size_t at)
 {
-    if (outcome->kept.n < KEPT)
-        put_bytes(&outcome->kept, bytes, n < KEPT - outcome->kept.n ? n : KEPT - outcome->kept.n);
     for (size_t i = 0; i < n; i++) {
         if (bytes[i] == '\n') {
             end_line(outcome);
-            outcome->line_at = outcome->forwarded + i + 1;
+            outcome->line_at = at + i + 1;
         } else if (outcome->line_n < TELLING - 1)
             outcome->line[outcome->line_n++] = bytes[i] ? bytes[i] : ' ';
     }
-    outcome->forwarded += n;
 }
 
-/* Passes one piece of the compiler's messages on. Returns whether more may come. */
-static bool forward(const Config *config, int pipe_end, Outcome *outcome)
+/* What the compiler writes, and where it goes on to. */
+typedef struct {
+    int from, to;
+    size_t passed; /* bytes so far */
+    Text first;    /* the first of them */
+} Stream;
+
+/* Passes one piece on. Returns whether more may come. */
+static bool forward(const Config *config, Stream *stream, Outcome *outcome)
 {
-    static char piece[64 * 1024];
-    ssize_t n = read(pipe_end, piece, sizeof piece);
+    char piece[PIECE];
+    ssize_t n = read(stream->from, piece, sizeof piece);
     if (n < 0 && errno == EINTR)
         return true;
     if (n <= 0)
         return false;
     size_t allowed = (size_t)n;
-    if (config->output && outcome->forwarded + allowed > config->output) {
-        allowed = config->output - outcome->forwarded;
+    if (config->output && stream->passed + allowed > config->output) {
+        allowed = config->output - stream->passed;
         outcome->limit = "output";
     }
-    write_all(2, piece, allowed);
-    keep(outcome, piece, allowed);
+    write_all(stream->to, piece, allowed);
+    if (stream->first.n < KEPT)
+        put_bytes(&stream->first, piece, allowed < KEPT - stream->first.n ? allowed : KEPT - stream->first.n);
+    if (stream->to == 2)
+        keep(outcome, piece, allowed, stream->passed);
+    stream->passed += allowed;
     return !*outcome->limit;
-}
-
-/* The same for what it prints on stdout, where that is no product: some compilers have their errors there. */
-static bool pass_on(int pipe_end, Text *printed)
-{
-    char piece[KEPT];
-    ssize_t n = read(pipe_end, piece, sizeof piece);
-    if (n <= 0)
-        return n < 0 && errno == EINTR;
-    write_all(1, piece, (size_t)n);
-    put_bytes(printed, piece, (size_t)n < KEPT - printed->n ? (size_t)n : KEPT - printed->n);
-    return true;
 }
 
 /* SIGKILL for the group, and for what left it and has become our child. */
@@ -198,37 +195,59 @@ static bool reap(pid_t pid, Outcome *outcome)
     return false;
 }
 
-/* Waits for the compiler, passing its messages on and ending it where it breaks a limit. `prints` may be -1. */
+/* Waits for the compiler, passing on what it writes and ending it where it breaks a limit. `prints` may be -1. */
 static void supervise(const Config *config, pid_t pid, int messages, int prints, const char *file, Outcome *outcome)
 {
     enum { RUNNING, ASKED, KILLED } stage = RUNNING;
     int64_t deadline = config->time ? outcome->started + config->time : INT64_MAX;
-    struct pollfd wait[3] = {{signals, POLLIN, 0}, {messages, POLLIN, 0}, {prints, POLLIN, 0}};
-    Text printed = {0};
-    for (bool ended = false; !ended;) {
+    struct pollfd wait[3] = {{signals, POLLIN, 0}};
+    Stream streams[2] = {{.from = messages, .to = 2}, {.from = prints, .to = 1}};
+    for (bool ended = false;;) {
+        bool blocked = false;
+        for (size_t i = 0; i < 2; i++) { /* where nobody reads, we do not either, but hear signals and know the time */
+            const Stream *stream = &streams[i];
+            bool full = stream->from >= 0 && !has_room(stream->to, 0);
+            wait[1 + i] = (struct pollfd){full ? stream->to : stream->from, full ? POLLOUT : POLLIN, 0};
+            blocked = blocked || full;
+        }
         int64_t left = deadline == INT64_MAX ? -1 : deadline - now(CLOCK_MONOTONIC);
-        int milliseconds = deadline == INT64_MAX       ? -1
+        /* Of one that has ended, only what is in the pipes now: a process it left behind may hold them for ever. */
+        int milliseconds = ended && !blocked           ? 0
+                           : deadline == INT64_MAX     ? -1
                            : left <= 0                 ? 0
                            : left / 1000000 >= 3600000 ? 3600000
                                                        : (int)(left / 1000000) + 1;
-        wait[0].revents = wait[1].revents = wait[2].revents = 0;
+        wait[0].revents = 0;
         poll(wait, 3, milliseconds);
+        bool late = deadline != INT64_MAX && now(CLOCK_MONOTONIC) >= deadline;
         int ask = 0;
-        if (wait[1].revents && !forward(config, messages, outcome)) {
-            wait[1].fd = -1;
-            ask = *outcome->limit ? SIGTERM : 0;
+        bool any = false;
+        for (size_t i = 0; i < 2; i++) {
+            if (!wait[1 + i].revents)
+                continue;
+            any = true;
+            if (wait[1 + i].events == POLLIN && !forward(config, &streams[i], outcome)) {
+                streams[i].from = -1;
+                ask = *outcome->limit ? SIGTERM : ask;
+            }
         }
-        if (wait[2].revents && !pass_on(prints, &printed))
-            wait[2].fd = -1;
+        if (ended && (blocked ? late || outcome->told : !any))
+            break;
         for (struct signalfd_siginfo got; wait[0].revents && read(signals, &got, sizeof got) == sizeof got;) {
-            if (got.ssi_signo == SIGCHLD)
-                ended = reap(pid, outcome) || ended;
-            else
+            if (got.ssi_signo != SIGCHLD) {
                 ask = outcome->told = (int)got.ssi_signo;
+            } else if (!ended && reap(pid, outcome)) {
+                ended = true;
+                outcome->ended = now(CLOCK_MONOTONIC);
+                if (stage != RUNNING) {
+                    kill_all(pid);
+                    deadline = outcome->ended + GRACE * SECOND; /* for who reads its messages */
+                }
+            }
         }
         if (ended)
-            break;
-        if (stage != KILLED && deadline != INT64_MAX && now(CLOCK_MONOTONIC) >= deadline) {
+            continue;
+        if (stage != KILLED && late) {
             if (stage == ASKED) {
                 kill_all(pid);
                 stage = KILLED;
@@ -245,17 +264,8 @@ static void supervise(const Config *config, pid_t pid, int messages, int prints,
             deadline = now(CLOCK_MONOTONIC) + GRACE * SECOND;
         }
     }
-    outcome->ended = now(CLOCK_MONOTONIC);
-    if (stage != RUNNING)
-        kill_all(pid);
-    /* What is in the pipe now is the compiler's; a process it left behind may hold the pipe open for ever. */
-    while (wait[1].fd >= 0 && poll(&wait[1], 1, 0) > 0 && forward(config, messages, outcome))
-        ;
-    while (wait[2].fd >= 0 && poll(&wait[2], 1, 0) > 0 && pass_on(prints, &printed))
-        ;
+    outcome->kept = streams[streams[0].first.n ? 0 : 1].first;
     end_line(outcome);
-    if (!outcome->kept.n)
-        outcome->kept = printed;
     if (outcome->timeout) {
         Text seconds = {0};
         put_number(&seconds, config->time / SECOND);

@@ -164,6 +164,13 @@ static char *folder_of(const char *path)
     return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 }
 
+/* Whether somebody takes what we write, within so many milliseconds; where nobody ever will, a write tells at once. */
+static bool has_room(int fd, int milliseconds)
+{
+    struct pollfd room = {fd, POLLOUT, 0};
+    return poll(&room, 1, milliseconds) != 0;
+}
+
 static void say(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
     Text line = {0};
@@ -174,7 +181,8 @@ static void say(const char *a, const char *b, const char *c, const char *d, cons
     put(&line, d);
     put(&line, e);
     put(&line, "\n");
-    write_all(2, line.at, line.n); /* in one piece, so that parallel jobs do not mix inside the line */
+    if (has_room(2, 1000))
+        write_all(2, line.at, line.n); /* in one piece, so that parallel jobs do not mix inside the line */
 }
 
 static void die(const char *what, const char *which, const char *why)

@@ -150,6 +150,36 @@ class TestStopped:
         assert driver.wait(10) == 3
         assert rig.call().stderr == "one\ntwo\n"
 
+    @pytest.mark.parametrize("where", ["", ">&2"])
+    def test_reader_who_does_not_read(self, rig: Rig, where: str) -> None:
+        """The time limit holds, and so does a signal to the driver."""
+        rig.configure(candidate=rig.saboteur(f"exec yes {where}"), limits=DriverLimits(seconds=1.0))
+        read, write = os.pipe()
+        command = [rig.cc, "-c", "a.c"]
+        with subprocess.Popen(command, cwd=rig.work, stdout=write, stderr=write) as driver:
+            assert driver.wait(60) == 124
+        rig.configure(candidate=rig.saboteur(f"exec yes {where}"))
+        with subprocess.Popen(command, cwd=rig.work, stdout=write, stderr=write) as driver:
+            time.sleep(1)
+            driver.terminate()
+            assert driver.wait(60) == -signal.SIGTERM
+        os.close(read)
+        os.close(write)
+        assert [call.limit for call in rig.calls()] == ["", "interrupted"]
+        assert [call.timeout for call in rig.calls()] == [True, False]
+
+    @pytest.mark.parametrize("where", ["", ">&2"])
+    def test_reader_who_is_slow(self, rig: Rig, where: str) -> None:
+        """Nothing is lost, also of what comes as the compiler ends."""
+        rig.configure(candidate=rig.saboteur(f"i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); echo $i {where}; done"))
+        read, write = os.pipe()
+        with subprocess.Popen([rig.cc, "-c", "a.c"], cwd=rig.work, stdout=write, stderr=write) as driver:
+            os.close(write)
+            time.sleep(1)
+            with open(read) as messages:
+                assert messages.read().split() == [str(number) for number in range(1, 20001)]
+            assert driver.wait(60) == 0
+
 
 class TestMemory:
     def test_eater(self, rig: Rig, tmp_path: Path) -> None:
@@ -186,6 +216,14 @@ class TestEndlessOutput:
         assert done.returncode == 124
         messages, _, ours = done.stderr.partition(b"ccverify: ")
         assert len(messages) == 100_000 and ours == b"the compiler wrote messages without end on a.c; killed\n"
+        assert rig.call().limit == "output"
+        assert reasons(rig) == [Reason.COMPILER_OUTPUT_LIMIT]
+
+    def test_chatter(self, rig: Rig) -> None:
+        """The same on stdout."""
+        rig.configure(candidate=rig.saboteur("exec yes chatter"), limits=DriverLimits(output=100_000))
+        done = rig.run("-c", "a.c")
+        assert (done.returncode, len(done.stdout)) == (124, 100_000)
         assert rig.call().limit == "output"
         assert reasons(rig) == [Reason.COMPILER_OUTPUT_LIMIT]
 
