@@ -16,16 +16,13 @@ from verifiers.results import Fault, Reason, Step
 
 _PLACED: Final = re.compile(messages.PLACED)
 _ANY_ERROR: Final = re.compile(messages.ANY_ERROR)
-_ASIDE: Final = re.compile(r"^\s|\b(?:warning|note|remark): |^[^`]*\"")  # warnings, and source with texts in it
-
+_ASIDE: Final = re.compile(messages.ASIDE)
 _CRASH: Final = re.compile(messages.CRASH)
 _UNCAUGHT: Final = re.compile(messages.UNCAUGHT)
 _QUOTED: Final = re.compile(messages.QUOTED)
 _CARET: Final = re.compile(messages.CARET)
 _CONTEXT: Final = re.compile(r"^In file included from |: In function |: At top level:$|^\d+ warnings? generated")
-_MEMORY: Final = re.compile(
-    r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
-)
+_MEMORY: Final = re.compile(messages.MEMORY)
 _DISK: Final = re.compile(r"No space left on device")
 _BAD_FLAG: Final = re.compile(messages.BAD_FLAG)
 _ASSEMBLER: Final = re.compile(
@@ -158,7 +155,7 @@ def _pointed(lines: list[str]) -> str:
     found = ""
     for above, below in pairwise(lines):
         place, said = _QUOTED.match(above), _CARET.match(below)
-        if place and said:
+        if place and said and said[1]:
             found = f"{place[1]} {said[1]}"
     return found
 
@@ -177,9 +174,13 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _telling(lines: Iterable[str]) -> list[str]:
+def _telling(lines: list[str]) -> list[str]:
     """Lines that speak of the call's failure: a program's own "out of memory", quoted, is not the compiler's."""
-    return [line for line in lines if _ANY_ERROR.search(line) or not _ASIDE.search(line)]
+    return [line for line, below in pairwise([*lines, ""]) if _ANY_ERROR.search(line) or not _aside(line, below)]
+
+
+def _aside(line: str, below: str) -> bool:
+    return bool(_ASIDE.search(line) or (_QUOTED.match(line) and _CARET.match(below)))
 
 
 def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> str:

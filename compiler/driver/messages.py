@@ -15,9 +15,11 @@ _FILE: Final = r'[^\s|:"(=;]+'
 PLACED: Final = rf"^{_FILE}(?::\d+(?::\d+)?: ?{ERROR}|, line \d+: )"
 # "cc: error: ..." and "error: ..." name no place.
 ANY_ERROR: Final = rf"^(?:{_FILE}:(?:\d+:){{0,2}} ?)?{ERROR}"
-# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there.
+# chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there; no group for a warning.
 QUOTED: Final = rf"^({_FILE}:\d+:)(?: |$)"
-CARET: Final = r"^\s*\^ (\S.*)$"
+CARET: Final = r"^\s*\^ (?:(?:warning|note)\b.*|(\S.*))$"
+# Warnings, and source with texts in it, unless it is an error for certain.
+ASIDE: Final = r"^\s|\b(?:warning|note|remark): |^[^`]*\""
 
 CRASH: Final = (
     r"internal compiler error|PLEASE (?:submit|ATTACH)|Please submit a full bug report|Assertion [`'].*failed"
@@ -28,6 +30,7 @@ CRASH: Final = (
 UNCAUGHT: Final = (
     r"^Traceback \(most recent call last\)|^panic: |^thread \d+ panic: |^Fatal error: exception |^internal error\b"
 )
+MEMORY: Final = r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
 BAD_FLAG: Final = (
     r"(?i:unrecogni[sz]ed (?:command[- ]line )?(?:option|argument|flag)"
     r"|unknown (?:command[- ]line )?(?:argument|option|flag)\b"

@@ -171,6 +171,16 @@ class TestOtherWords:
                 Reason.COMPILER_CRASH,
                 "thread main panicked at src/main.rs:42:9: not yet implemented",
             ),
+            (
+                "a.c:2: Aborted();\\n       ^ undefined variable",
+                Reason.REJECTS_VALID,
+                "a.c:2: undefined variable",
+            ),
+            (
+                "a.c:2: return y;\\n       ^ warning: unused\\nmycc: cannot write a.o",
+                Reason.REJECTS_VALID,
+                "mycc: cannot write a.o",
+            ),
             ("error: unexpected argument '-O1' found", Reason.BAD_FLAG, "error: unexpected argument '-O1' found"),
         ],
     )

@@ -29,7 +29,10 @@ _EMULATED: Final = 15.0  # how much longer a program may take under an emulator
 _MIB: Final = 1 << 20
 # What the runner looks for in a compiler's messages.
 MESSAGES: Final = {
+    "aside": messages.ASIDE,
+    "any-error": messages.ANY_ERROR,
     "crash": messages.CRASH,
+    "compiler-out-of-memory": messages.MEMORY,
     "uncaught": messages.UNCAUGHT,
     "placed": messages.PLACED,
     "quoted": messages.QUOTED,

@@ -10,7 +10,7 @@ An exit status other than 0 is in the digest, for programs of which only the out
 string: the first of what the program printed, or the compiler where there is no program.
 
 and at the end ``END  number of cases``. Messages begin with a word: rejects-valid, bad-flag, undefined-symbol,
-link-error, compiler-crash, compiler-timeout, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
+link-error, compiler-crash, compiler-timeout, compiler-out-of-memory, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
 """
 
 from __future__ import annotations
@@ -112,6 +112,9 @@ class Runner:
         code = os.waitstatus_to_exitcode(status)
         if late or code == self.plan["compiler_timeout"]:
             return "TIMEOUT", "compiler-timeout: " + first_line(said)
+        memory = code and self.telling(said, "compiler-out-of-memory")
+        if memory:
+            return "FAIL", "compiler-out-of-memory: " + memory
         crash = code and self.telling(said, "crash")
         if code and not crash and not self.placed(said):
             crash = self.telling(said, "uncaught")
@@ -125,7 +128,8 @@ class Runner:
             return "FAIL", self.why_rejected(said, code)
         try:
             if os.stat(made).st_size:
-                return "PASS", ""
+                found = self.telling(said, "any-error")
+                return ("FAIL", "false-success: exit 0 with an error: " + found) if found else ("PASS", "")
         except FileNotFoundError:
             pass
         return "FAIL", "false-success: exit 0, but it did not write its output"
@@ -139,9 +143,10 @@ class Runner:
             found = self.telling(said, word)
             if found:
                 return word + ": " + found
+        plain = [each for each in said[:_KEPT].splitlines() if each[:1].strip() and b"warning: " not in each]
         telling = (
-            telling_line(said, _ERROR)
-            or telling_line(said, _ANY)
+            telling_line(plain, _ERROR)
+            or telling_line(plain, _ANY)
             or first_line(said)
             or f"exit status {code} without a message"
         )
@@ -155,13 +160,21 @@ class Runner:
         for above, below in itertools.pairwise(lines):
             caret = self.messages["caret"].search(below)
             place = caret and self.messages["quoted"].search(above)
-            if caret and place:
+            if caret and place and caret[1]:
                 found = text_of(place[1] + b" " + caret[1])
         return found or self.telling(said, "placed")
 
     def telling(self, said: bytes, word: str) -> str:
-        """The first line that says so in a compiler's words."""
-        return telling_line(said, self.messages[word])
+        """The first line that says so in a compiler's words, and not in source that it quotes; as ``telling_line``."""
+        found = self.messages
+        lines = said[:_KEPT].splitlines()
+        kept = [
+            line
+            for line, below in itertools.pairwise([*lines, b""])
+            if found["any-error"].search(line)
+            or not (found["aside"].search(line) or (found["quoted"].search(line) and found["caret"].search(below)))
+        ]
+        return telling_line(kept, found[word])
 
     def execute(self, test: dict[str, Any]) -> tuple[str, str, float, str]:
         """Run the program just made. Returns (outcome, digest, CPU seconds, message); ``said`` is what it printed."""
@@ -303,9 +316,8 @@ def clear() -> None:
             os.unlink(entry.path)
 
 
-def telling_line(said: bytes, pattern: re.Pattern[bytes]) -> str:
-    """The first line that matches and is no warning, as text; behind one that ends in a colon, the next."""
-    lines = [each for each in said[:_KEPT].splitlines() if each[:1].strip() and b"warning: " not in each]
+def telling_line(lines: Sequence[bytes], pattern: re.Pattern[bytes]) -> str:
+    """The first line that matches, as text; behind one that ends in a colon, the next."""
     for number, each in enumerate(lines):
         if pattern.search(each):
             return text_of(b" ".join(lines[number : number + 1 + each.endswith(b":")]))
