@@ -99,6 +99,13 @@ def judge(said: str, calls: list[Call]) -> Calibration:
     )
 
 
+def cut_off(found: Calibration, why: str) -> Calibration:
+    """What is believed of a compiler that had no time to answer: nothing that would make a cell green, or a skip."""
+    ident = found.ident or f"not known, as its hello world was not done: {why}"
+    note = f"was asked to build a hello world, and was not done: {why}"
+    return Calibration(works=False, compiles=False, links=False, why=why, ident=ident, notes=(note,))
+
+
 def is_tool(path: str) -> bool:
     """Whether a program by that name assembles or links."""
     name = os.path.basename(path)

@@ -45,6 +45,7 @@ from verifiers.sysroot import Sysroot
 
 TREE: Final = "/ccverify"
 _LEAST_SECONDS: Final = 600.0  # that a single compiler call may always take
+_ASKING_SECONDS: Final = 120.0  # for all that a compiler is asked before it is run
 _SLOWER: Final = 15.0  # and how many times the oracle's slowest one, where that is more
 _MESSAGES: Final = 16 * MIB  # of one call; well below a step's own limit, so that the right side is blamed
 _PATTERNS: Final = ("/usr/bin/{}-[0-9]*", "/usr/local/bin/{}")
@@ -158,10 +159,11 @@ class Instrument:
         found, done = self._calibrate()
         if done.stopped and done.stopped.is_ours:
             raise CutShort(name=self.compiler.name, reason=done.stopped, detail=done.detail)
+        if done.stopped:  # it hangs, and the build will show it; or the machine is busy, and the next time shows more
+            return calibrate.cut_off(found, done.detail)
         if not found.starts:
             raise DoesNotStart(name=self.compiler.name, detail=found.why)
-        if not done.stopped:  # else a busy machine may be why, and the next time shows more
-            atomic_write(kept, found.model_dump_json().encode())
+        atomic_write(kept, found.model_dump_json().encode())
         return found
 
     def faults(self, step: Step, ok: bool) -> tuple[Fault, ...]:
@@ -276,10 +278,10 @@ class Instrument:
                     "RUN": shlex.join((*self.wrapper, "calibrate.out")) if self.wrapper else "",
                 },
                 log=log,
-                limits=replace(self.limits, seconds=120.0),
+                limits=replace(self.limits, seconds=min(self.limits.seconds, _ASKING_SECONDS)),
                 mounts=self.mounts(None),
             )
-        calls = self._read()
+        calls = list(read_log(self._log, before))
         found = calibrate.judge(answer.read_text("utf-8", "replace"), calls)
         answer.unlink()
         os.truncate(self._log, before)

@@ -72,8 +72,8 @@ class Call:
         return found or ((self.unit,) if self.kind == "compile" and self.unit else ())
 
 
-def read_log(path: Path) -> Iterator[Call]:
-    """Every whole line, in the order of writing; nothing where there is no file.
+def read_log(path: Path, start: int = 0) -> Iterator[Call]:
+    """Every whole line from a place on, in the order of writing; nothing where there is no file.
 
     A torn line is left out. Only a full disk or a killed run tears one, and the call it belonged to then failed, so
     that nothing passes for want of it.
@@ -83,6 +83,7 @@ def read_log(path: Path) -> Iterator[Call]:
     except FileNotFoundError:
         return
     with file:
+        file.seek(start)
         for line in file:
             # a torn line has no end, so the next one is glued to it
             if call := parse(line) or parse(line[max(0, line.rfind(_BEGIN)) :]):

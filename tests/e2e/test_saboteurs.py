@@ -210,6 +210,15 @@ class TestSaboteurs:
         assert cell.candidate is not None
         assert cell.candidate.compiler.engine == "gcc"
 
+    @pytest.mark.slow
+    def test_one_that_hangs_on_all(self, verify: Verify) -> None:
+        """Also on the question what it is: that is a verdict on it, and no fault of ours."""
+        verify.config = "[limits]\nstep_seconds = 30\n"
+        cell, code = verify.cell("--cc", verify.compiler(PARSE + '[ "$source" ] && exec sleep 1000\nexec gcc "$@"'))
+        verdict = cell.verdict
+        assert (verdict.kind, verdict.step, code) == (VerdictKind.FAIL, Step.CONFIGURE, 1), verdict
+        assert verdict.reason in (Reason.COMPILER_TIMEOUT, Reason.STEP_TIMEOUT)
+
     def test_a_copy_of_another_compiler(self, verify: Verify) -> None:
         """No tripwire stands there, but tcc signs no object, and gcc does."""
         script = (

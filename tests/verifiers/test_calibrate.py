@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.driver import Call, Output
-from verifiers.calibrate import judge
+from verifiers.calibrate import cut_off, judge
 
 GOOD = "compiles=0\nlinks=0\nprints=sum 8\nwrong=1\noption=1\n"
 
@@ -74,3 +74,11 @@ class TestJudge:
         """A compiler that takes any option, or any text, spoils configure's questions."""
         found = judge(GOOD.replace("wrong=1", "wrong=0").replace("option=1", "option=0"), [call()])
         assert len(found.notes) == 2
+
+
+class TestCutOff:
+    def test_nothing_is_taken_for_known(self) -> None:
+        """It is no compiler that only makes objects, nor one whose objects may say anything."""
+        found = cut_off(judge("compiles=0\n", [call(kind="compile")]), "over 120 s")
+        assert found.starts and not (found.works or found.compiles or found.links)
+        assert cut_off(judge("", []), "over 120 s").ident == "not known, as its hello world was not done: over 120 s"

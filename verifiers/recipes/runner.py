@@ -10,7 +10,8 @@ An exit status other than 0 is in the digest, for programs of which only the out
 string: the first of what the program printed, or the compiler where there is no program.
 
 and at the end ``END  number of cases``. Messages begin with a word: rejects-valid, bad-flag, undefined-symbol,
-link-error, compiler-crash, compiler-timeout, compiler-out-of-memory, false-success, accepts-invalid, wrong-result, test-crash, test-timeout.
+link-error, compiler-crash, compiler-timeout, compiler-out-of-memory, false-success, accepts-invalid, wrong-result,
+test-crash, test-timeout.
 """
 
 from __future__ import annotations
