@@ -18,6 +18,7 @@ from verifiers.results import (
     RunResult,
     Step,
     StepResult,
+    TestCase,
     Verdict,
     VerdictKind,
 )
@@ -148,9 +149,20 @@ def _marked(
 
 
 def dead_suites(cases: CaseTable) -> list[str]:
-    """Suites whose process the oracle's build crashed or hung in: nothing after that point was compared."""
+    """Where the oracle's build crashed, hung, did not boot or passed nothing: nothing after that was compared."""
     died = (CaseOutcome.CRASH, CaseOutcome.TIMEOUT)
-    return [name for name, case in cases.others.items() if name.endswith(COMPLETED) and case.outcome in died]
+
+    def dead(name: str, case: TestCase) -> bool:
+        if case.reason is Reason.BOOT_FAILURE:
+            return True
+        if not name.endswith(COMPLETED):
+            return False
+        suite = name.removesuffix(COMPLETED)
+        return case.outcome in died or (
+            case.outcome is CaseOutcome.FAIL and not any(each.startswith(f"{suite}/") for each in cases.passed)
+        )
+
+    return [name for name, case in cases.others.items() if dead(name, case)]
 
 
 def _own_faults(candidate: RunResult, oracle: RunResult) -> tuple[Fault, ...]:

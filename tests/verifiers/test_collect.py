@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from plugins import linux
 from verifiers.compare import dead_suites, held
 from verifiers.limits import Completed
 from verifiers.recipes import Suite
 from verifiers.results import CaseOutcome, CaseTable, Reason, Usage
-from verifiers.testformats import tap
+from verifiers.testformats import console, tap
 from verifiers.workspace import collect
 
 SUITE = Suite("check", ("./check",), tap.parse)
@@ -58,12 +61,22 @@ class TestEnds:
             ("ok 1 - a\nok 2 - b # SKIP no tty", ended(2)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.OUTPUT_LIMIT)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, 9)),
+            ("not ok 1 - a\nnot ok 2 - b", ended(1)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.STEP_TIMEOUT)),
         ],
     )
     def test_the_rest_is_not_known(self, output: str, done: Completed) -> None:
         """No case, a failure that no case accounts for, or a command that was stopped or died."""
         assert dead_suites(collected(output, done)) == ["check/completed"]
+
+    @pytest.mark.parametrize("name", ["oops", "no-root", "panic", "hang", "loop"])
+    def test_a_machine_that_does_not_boot(self, name: str) -> None:
+        """The emulator ends well all the same."""
+        console_of = Path(linux.__file__).parent / "recorded" / f"{name}.log"
+        suite = Suite("boot", ("qemu",), console.parser("kernel@debian"))
+        with console_of.open("rb") as lines:
+            cases = collect(suite, lines, ended(), lambda name: name)
+        assert cases.passed and dead_suites(cases) == ["boot/kernel"]
 
     def test_a_failure_that_is_accounted_for(self) -> None:
         """What the project knows to fail is no reason to doubt the rest."""
