@@ -30,7 +30,11 @@ CRASH: Final = (
 UNCAUGHT: Final = (
     r"^Traceback \(most recent call last\)|^panic: |^thread \d+ panic: |^Fatal error: exception |^internal error\b"
 )
-MEMORY: Final = r"out of memory|memory full|memory exhausted|Cannot allocate memory|bad_alloc|Killed signal terminated"
+# tcc says "memory full (vstack)" of a table of its own, whatever memory there is.
+MEMORY: Final = (
+    r"out of memory|memory full(?! \(vstack\))|memory exhausted|Cannot allocate memory|bad_alloc"
+    r"|Killed signal terminated"
+)
 BAD_FLAG: Final = (
     r"(?i:unrecogni[sz]ed (?:command[- ]line )?(?:option|argument|flag)"
     r"|unknown (?:command[- ]line )?(?:argument|option|flag)\b"
