@@ -208,7 +208,7 @@ class Workspace:
         with self.log.open("ab") as log:
             log.write(f"$ {' '.join(argv)}\n".encode())
             log.flush()
-            limit = seconds or self._allowed(self.step, self.limits.seconds)
+            limit = seconds or self._allowed(self.step, self.limits.seconds * self.recipe.patience)
             done = self._run(argv, cwd, env or {}, log, limit, jobs)
         self.usage = self.usage + done.usage
         if check:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from plugins.ffmpeg.smoke import SMOKE
 from plugins.ffmpeg.sources import SOURCES
 from verifiers import hookimpl
+from verifiers.errors import StepFailed
 from verifiers.recipes.autotools import Make
 from verifiers.recipes.base import ComputedName, Parser, Patch, Recipe, Suite
-from verifiers.results import Depth, Source
+from verifiers.results import Depth, Reason, Source
 from verifiers.testformats import checkasm, fate
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _FOLDER: Final = Path(__file__).parent
 _OURS: Final = ("checkasm.sh", "fate.sh", "programs.mak")
 _CHECKASM: Final = "checkasm-"  # what FATE's names of checkasm's tests begin with
 _EMPTY: Final = ("source",)  # looks at the source in its repository; without one it compares a file with itself
+_SAMPLE: Final = "lena.pnm"  # that most of FATE's filters are tested with
 _PATIENCE: Final = 300.0  # CPU seconds that one program of a test may take; the slowest takes some
 _EMULATED: Final = 15.0  # how much longer it may take under an emulator
 
@@ -41,6 +43,7 @@ class Ffmpeg(Make):
     packages: ClassVar[tuple[str, ...]] = ("make", "diffutils")
     configuration = ("config.h", "config_components.h", "ffbuild/config.mak")
     resumes = True
+    patience = 4.0
     assembly: ClassVar[tuple[str, ...]] = ("--disable-x86asm",)
     computed_names: ClassVar[tuple[ComputedName, ...]] = (
         ComputedName(
@@ -67,6 +70,10 @@ class Ffmpeg(Make):
 
     def configure(self, work: Workspace) -> None:
         """Its ``configure`` is no autoconf's: compilers and machines are options of its own."""
+        samples = self.samples if work.depth is Depth.FULL else None
+        if samples and not (samples / _SAMPLE).is_file():
+            message = f"{samples} holds no samples of FATE's: there is no {_SAMPLE}; mend [project.{self.name}] samples"
+            raise StepFailed(Reason.PLUGIN_ERROR, message)
         extra = [argument for each in work.accommodations for argument in each.configure]
         work.run(f"{work.src}/configure", *self.arguments(work), *extra)
 

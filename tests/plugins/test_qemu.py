@@ -140,7 +140,7 @@ class TestLists:
         assert self.cases(said) == [("version", CaseOutcome.FAIL, False)]
 
 
-def work(depth: Depth, cross: bool = False, tools: dict[str, str] | None = None) -> Workspace:
+def work(depth: Depth, cross: bool = False, tools: dict[str, str] | None = None, version: str = "7.2") -> Workspace:
     fields = {
         "cc": "/ccverify/bin/cc",
         "host_cc": "/ccverify/bin/host-cc",
@@ -149,6 +149,7 @@ def work(depth: Depth, cross: bool = False, tools: dict[str, str] | None = None)
         "emulated": cross,
         "tools": tools or {},
         "arch": arch("aarch64" if cross else "x86_64"),
+        "source": SimpleNamespace(version=version),
     }
     return cast("Workspace", SimpleNamespace(**fields))
 
@@ -160,6 +161,19 @@ class TestRecipe:
         assert {"--cc=/ccverify/bin/cc", "--cxx=/nonexistent", "--objcc=/nonexistent"} <= set(arguments)
         assert "--target-list=x86_64-softmmu" in arguments
         assert not [word for word in arguments if "cross-prefix" in word]
+
+    def test_since_10_boards_are_default_devices(self) -> None:
+        """Which smoke is without, so that the guest's is named; 7.2 has it in any case."""
+        named = "--with-devices-x86_64=ccverify"
+        assert named in qemu.Qemu().arguments(work(Depth.SMOKE, version="10.0.13+ds"))
+        assert named not in qemu.Qemu().arguments(work(Depth.STANDARD, version="10.0.13+ds"))
+        assert named not in qemu.Qemu().arguments(work(Depth.SMOKE))
+
+    def test_since_10_no_32_bits(self) -> None:
+        """They emulate no machine of 64, and so not the guests'."""
+        skip = qemu.Qemu().skip
+        assert "64 bits" in skip(arch("i686"), Depth.SMOKE, "10.0.13+ds")
+        assert not skip(arch("i686"), Depth.SMOKE, "7.2+dfsg") and not skip(arch("aarch64"), Depth.SMOKE, "10.0.13+ds")
 
     def test_a_cross_build_uses_the_target_s_libraries(self) -> None:
         """At compile time and at the link."""

@@ -108,6 +108,7 @@ class Recipe:
     accommodations: ClassVar[tuple[Accommodation, ...]] = ()
     patches: ClassVar[tuple[Patch, ...]] = ()
     resumes: ClassVar[bool] = False  # ``build`` may be called again in a tree in which it was cut short
+    patience: ClassVar[float] = 1.0  # times the usual time that a step may take
     boots: ClassVar[bool] = False  # its tests start the target's system emulator
     levels: ClassVar[tuple[str, ...]] = ()  # -O levels that its tests can be compiled at, one case each
     tests_compile: ClassVar[bool] = (

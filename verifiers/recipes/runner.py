@@ -36,7 +36,7 @@ _ANY = re.compile(rb"")
 _GRACE = 3.0  # seconds between SIGTERM, which the driver passes on, and SIGKILL
 _KEPT = 1 << 16  # bytes of messages that are searched
 _SHOWN = 2000  # bytes of output that are shown
-_GENERATED = 120.0  # seconds to make a source
+_GENERATED = 1200.0  # seconds to make a source, which takes half a second of CPU
 
 
 class Runner:
