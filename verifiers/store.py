@@ -37,6 +37,7 @@ from verifiers.schema import NewerHistory as NewerHistory
 from verifiers.schema import migrate
 from verifiers.state import State, now
 
+_SHAKING: Final = (Reason.LEAK, Reason.SOURCES_CHANGED, Reason.NO_UNITS)  # errors that a compiler may be behind
 _FLAKY_FOR: Final = timedelta(days=90)  # after which a case that was not seen to be so is steady again
 
 CASES = "cases.json.gz"
@@ -191,12 +192,13 @@ class Store:
             learn(db, result)
 
     def trusted(self, fingerprint: str) -> CellResult | None:
-        """The believed verdict for exactly this cell; None also where it was flaky when it was last run."""
+        """The believed verdict for exactly this cell; None also where the last run that says anything shook it."""
+        marks = _marks(_SHAKING)
         query = (
-            "SELECT result FROM cells WHERE fingerprint = ? AND verdict IN ('pass', 'fail', 'flaky')"
-            " ORDER BY id DESC LIMIT 1"
+            "SELECT result FROM cells WHERE fingerprint = ? AND"
+            f" (verdict IN ('pass', 'fail', 'flaky') OR reason IN ({marks})) ORDER BY id DESC LIMIT 1"
         )
-        newest = next(self._results(query, (fingerprint,)), None)
+        newest = next(self._results(query, (fingerprint, *_SHAKING)), None)
         return newest if newest and newest.verdict.kind.trusted else None
 
     def of_run(self, run: str) -> list[CellResult]:

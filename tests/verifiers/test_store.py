@@ -57,6 +57,14 @@ class TestStore:
             store.save(result(store.begin("{}"), kind))
             assert (store.trusted("f") is not None) == answered
 
+    @pytest.mark.parametrize("reason", [Reason.LEAK, Reason.SOURCES_CHANGED, Reason.NO_UNITS])
+    def test_what_was_not_its_own_since_is_no_longer_believed(self, store: Store, reason: Reason) -> None:
+        """An error, but one that the compiler shows."""
+        store.save(result(store.begin("{}"), VerdictKind.PASS))
+        shaken = result(store.begin("{}"), VerdictKind.ERROR)
+        store.save(shaken.model_copy(update={"verdict": shaken.verdict.model_copy(update={"reason": reason})}))
+        assert store.trusted("f") is None
+
     def test_another_fingerprint_is_another_cell(self, store: Store) -> None:
         """However alike."""
         run = store.begin("{}")
