@@ -129,7 +129,7 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
         message = f"the project's own files changed in the candidate's run, and not in the oracle's: {edited[0]}{more}"
         return _marked(base, VerdictKind.ERROR, Reason.SOURCES_CHANGED, Step.TEST, message)
     if dead := dead_suites(oracle.cases):
-        message = f"the oracle's own suite did not complete: {', '.join(dead)}"
+        message = f"the oracle's own suite did not complete, or passed nothing: {', '.join(dead)}"
         return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
     if not base.compared:
         message = "of what the oracle passes, nothing was run: each of its cases may be missing"
