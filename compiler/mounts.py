@@ -9,8 +9,9 @@ from pathlib import Path
 
 SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/etc/")
 _WIDE = """
-/ /usr /usr/lib /usr/lib64 /usr/libexec /usr/include /usr/share /usr/bin /usr/local /usr/local/lib /usr/local/include
-/usr/local/share /lib /lib64 /bin /etc /var /var/tmp /opt /home /root /tmp /srv /mnt /media /run /boot
+/ /bin /boot /etc /home /lib /lib64 /media /mnt /opt /root /run /sbin /srv /tmp /usr /usr/bin /usr/include /usr/lib
+/usr/lib64 /usr/libexec /usr/local /usr/local/bin /usr/local/include /usr/local/lib /usr/local/sbin /usr/local/share
+/usr/sbin /usr/share /var /var/tmp
 """
 _TOO_WIDE = frozenset(_WIDE.split())
 _BUILT = frozenset(["bin", "build", "_build", "out", "target", "release", "debug"])  # what a build puts programs in

@@ -191,6 +191,11 @@ class TestChanges:
         seen.append(found(mine, place / "cache"))
         assert seen[0].fingerprint != seen[1].fingerprint
 
+    def test_a_path_of_the_system_s_folders(self, place: Path) -> None:
+        """They are nobody's compiler."""
+        mine = script(place / "bin" / "mycc", "exit 3\nPATH=/usr/local/bin:/usr/sbin:/usr/bin; exec mycc-real")
+        assert not {"/usr/local/bin", "/usr/sbin", "/usr/bin"} & set(found(mine, place / "cache").files)
+
     @pytest.mark.parametrize("option", ["-I{}", '-I"{}"', "-I {}", "-isystem {}", '"-I", "{}"', "C_INCLUDE_PATH=/x:{}"])
     def test_how_scripts_name_folders(self, place: Path, option: str) -> None:
         """As one word or two, quoted or not."""
