@@ -21,6 +21,7 @@ _SCRATCH = ("/tmp/", "/var/tmp/")
 # Options behind which a script names what it reads; what stands behind others may be written.
 _READ_BY = r"@|-(?:-?specs|include|imacros|isystem|iquote|idirafter|-?sysroot|isysroot|I|L|B)|\w*PATH"
 _ABSOLUTE = re.compile(rf"(?<![\w.$}})/-])(?:({_READ_BY})[\"']?[=, ]{{0,2}}[\"']?)?(/[\w.+@%/:-]+)")
+_IMPORT = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)  # Python's
 _MOST = 400  # files found behind one command by following
 _SCRIPT_BYTES = 1 << 20
 _TEXT_BYTES = 64 << 20
@@ -118,9 +119,11 @@ class _Finder:
         self.behind.files.add(path)
         real = os.path.realpath(path)
         with open(real, "rb") as file:
-            head = file.read(_SCRIPT_BYTES) if file.read(2) == b"#!" else b""
-        if head:
-            self._script(head.decode("utf-8", "replace"), os.path.dirname(real))
+            is_script = file.read(2) == b"#!" or path.endswith(".py")
+            file.seek(0)
+            text = file.read(_SCRIPT_BYTES) if is_script else b""
+        if is_script:
+            self._script(text.decode("utf-8", "replace"), os.path.dirname(real))
         elif elf := read_elf(real):
             for name in elf.needed:
                 if found := library(name, elf, os.path.dirname(real)):
@@ -128,7 +131,7 @@ class _Finder:
 
     def _script(self, text: str, folder: str) -> None:
         """What a script may run or read: absolute paths, commands on PATH, its neighbours. Not its interpreter."""
-        lines = [line for line in text.split("\n")[1:] if not line.lstrip().startswith("#")]
+        lines = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
         body = "\n".join(lines)
         folders = {folder}
         named = {(option, path) for option, paths in _ABSOLUTE.findall(body) for path in paths.split(":") if path}
@@ -148,6 +151,11 @@ class _Finder:
             path = os.path.normpath(folder + path)
             if os.path.isfile(path) and _tells(path):
                 self.follow(path)
+        for module in set(_IMPORT.findall(body)):
+            path = os.path.join(folder, module)
+            self.follow(f"{path}.py")
+            if os.path.isfile(os.path.join(path, "__init__.py")):
+                self.tree(path)
         for word in set(re.findall(r"(?<![\w./+-])[A-Za-z_][\w.+-]*", body)) - ORDINARY_COMMANDS:
             if shutil.which(word, path=self.path):
                 self.program(word)

@@ -191,6 +191,19 @@ class TestChanges:
         seen.append(found(mine, place / "cache"))
         assert seen[0].fingerprint != seen[1].fingerprint
 
+    def test_what_a_python_script_imports(self, place: Path) -> None:
+        """Modules and packages beside it, and what these import."""
+        mine = script(place / "bin" / "mycc", "import one, os\nfrom parts.first import main\n")
+        (place / "bin" / "parts").mkdir()
+        texts = {"one.py": "    import two\n", "two.py": "", "parts/__init__.py": "", "parts/first.py": ""}
+        for name, text in texts.items():
+            (place / "bin" / name).write_text(text)
+        seen = {found(mine, place / "cache").fingerprint}
+        for number, name in enumerate(("one.py", "two.py", "parts/first.py"), 2):
+            (place / "bin" / name).write_text(texts[name] + "# another\n")
+            seen.add(found(mine, place / "cache").fingerprint)
+            assert len(seen) == number, name
+
     def test_a_path_of_the_system_s_folders(self, place: Path) -> None:
         """They are nobody's compiler."""
         mine = script(place / "bin" / "mycc", "exit 3\nPATH=/usr/local/bin:/usr/sbin:/usr/bin; exec mycc-real")
