@@ -36,7 +36,7 @@ _NAMES: Final = '"$0" test --list --no-rebuild --suite "$1" >"$1.list"'
 _MESON: Final = """
 log=meson-logs/$1; meson=$0; suite=$1; shift
 "$meson" test --no-rebuild --num-processes 1 --timeout-multiplier "$TIMES" --logbase "$suite" "$@"; status=$?
-cat "$log"*.json; exit $status
+cat "$log"*.json; echo "meson test: exit status $status"; exit $status
 """
 
 
