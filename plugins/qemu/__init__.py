@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent
 _OURS: Final = "ccverify"  # the guests, below the build folder
 _BOARD: Final = "CONFIG_I440FX=y\n"
-_FIRMWARE: Final = "/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu"  # where Debian's packages lay it
+_FIRMWARE: Final = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")  # where Debian's packages lay it
+_BUNDLE: Final = "qemu-bundle"  # what an emulator in its build folder takes for the root of all that is installed
 _NONE: Final = "/nonexistent"
 _LIBRARIES: Final = ("libglib2.0-dev", "libpixman-1-dev", "libfdt-dev", "zlib1g-dev")
 _LISTS: Final = ("machine", "cpu", "device", "object", "accel")
@@ -120,7 +121,7 @@ class Qemu(Recipe):
                 if work.depth is Depth.SMOKE
                 else ()
             ),
-            *((f"--firmwarepath={_FIRMWARE}",) if work.depth is Depth.FULL else ()),
+            *((f"--firmwarepath={':'.join(_FIRMWARE)}",) if work.depth is Depth.FULL else ()),
             "--disable-debug-info",
             *("--disable-pie", f"--extra-ldflags={' '.join([*link, flags.get('LDFLAGS', '')]).strip()}"),
             *((f"--extra-cflags={flags['CPPFLAGS']}",) if "CPPFLAGS" in flags else ()),
@@ -130,6 +131,9 @@ class Qemu(Recipe):
         """The emulators, with all tests beyond smoke; and the guests, which are the oracle's."""
         wanted = [guest.emulator for guest in _guests(work.depth)] if _suites(work) == () else []
         work.run("ninja", *wanted, jobs="-j")
+        for folder in _FIRMWARE if work.depth is Depth.FULL else ():
+            work.run("mkdir", "-p", f"{_BUNDLE}{Path(folder).parent}")
+            work.run("ln", "-sfn", folder, f"{_BUNDLE}{folder}")
         for guest in _guests(work.depth):
             for name, text in guest.files().items():
                 work.write(f"{_OURS}/{name}", text)
