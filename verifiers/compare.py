@@ -129,7 +129,7 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
         message = f"the project's own files changed in the candidate's run, and not in the oracle's: {edited[0]}{more}"
         return _marked(base, VerdictKind.ERROR, Reason.SOURCES_CHANGED, Step.TEST, message)
     if dead := dead_suites(oracle.cases):
-        message = f"the oracle's own suite did not complete, or passed nothing: {', '.join(dead)}"
+        message = f"the oracle's own suite did not complete, or fails more than it passes: {', '.join(dead)}"
         return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
     if not base.compared:
         message = "of what the oracle passes, nothing was run: each of its cases may be missing"
@@ -149,7 +149,7 @@ def _marked(
 
 
 def dead_suites(cases: CaseTable) -> list[str]:
-    """Where the oracle's build crashed, hung, did not boot or passed nothing: nothing after that was compared."""
+    """Where the oracle's build crashed, hung, did not boot, or fails more than it passes: that is no measure."""
     died = (CaseOutcome.CRASH, CaseOutcome.TIMEOUT)
 
     def dead(name: str, case: TestCase) -> bool:
@@ -157,10 +157,15 @@ def dead_suites(cases: CaseTable) -> list[str]:
             return True
         if not name.endswith(COMPLETED):
             return False
-        suite = name.removesuffix(COMPLETED)
-        return case.outcome in died or (
-            case.outcome is CaseOutcome.FAIL and not any(each.startswith(f"{suite}/") for each in cases.passed)
+        if case.outcome in died:
+            return True
+        suite = f"{name.removesuffix(COMPLETED)}/"
+        passed = sum(each.startswith(suite) for each in cases.passed)
+        failed = sum(
+            each.startswith(suite) and each != name and it.outcome is not CaseOutcome.SKIP
+            for each, it in cases.others.items()
         )
+        return case.outcome is CaseOutcome.FAIL and (failed > passed or not passed)
 
     return [name for name, case in cases.others.items() if dead(name, case)]
 

@@ -62,6 +62,7 @@ class TestEnds:
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.OUTPUT_LIMIT)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, 9)),
             ("not ok 1 - a\nnot ok 2 - b", ended(1)),
+            ("not ok 1 - a\nnot ok 2 - b\nok 3 - c", ended(1)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.STEP_TIMEOUT)),
         ],
     )
