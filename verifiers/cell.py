@@ -159,7 +159,7 @@ class _Runs:
         if self.oracle.failed or not len(self.oracle.cases):
             return compare(None, self.oracle, may_miss)
         self.candidate = self._go("candidate")
-        first = compare(self.candidate, self.oracle, may_miss)
+        first = compare(self.candidate, self.oracle, may_miss, whole=not self._plan.id.sample)
         if self._plan.id.mix and (skip := cannot_be_mixed(first)):
             return skip
         if first.kind is not VerdictKind.FAIL:
@@ -168,7 +168,7 @@ class _Runs:
         second = self._go("confirm", again)
         repeated = again | second.cases.passed.keys() | second.cases.others.keys()
         oracle = _restricted(self.oracle, repeated) if again else self.oracle
-        verdict = settle(first, compare(second, oracle, may_miss))
+        verdict = settle(first, compare(second, oracle, may_miss, whole=False))
         self.confirmed = verdict.kind is VerdictKind.FAIL
         return verdict
 

@@ -6,7 +6,7 @@ same conditions, and nothing indeterminate is ever folded into ``pass``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from verifiers.results import (
     COMPLETED,
@@ -33,12 +33,16 @@ _REASON = {
 
 
 def compare(
-    candidate: RunResult | None, oracle: RunResult, may_miss: Callable[[str], bool] = lambda name: False
+    candidate: RunResult | None,
+    oracle: RunResult,
+    may_miss: Callable[[str], bool] = lambda name: False,
+    *,
+    whole: bool = True,
 ) -> Verdict:
     """Hold a candidate's run against the oracle's.
 
     ``candidate`` is None where the oracle's own failure made its run pointless. ``may_miss`` names cases that may
-    exist with one compiler only.
+    exist with one compiler only. ``whole``: they are all the project's tests, and not some of them.
     """
     ours = _first_of_ours(oracle, "the oracle's run: ") or (_first_of_ours(candidate, "") if candidate else None)
     if ours:
@@ -51,7 +55,7 @@ def compare(
         raise ValueError("the oracle passed, so the candidate must have run")
     if candidate.failed:
         return _of_step(VerdictKind.FAIL, candidate.failed, "", candidate.failed.reason)
-    return _judge(candidate, oracle, may_miss)
+    return _judge(candidate, oracle, may_miss, whole)
 
 
 def settle(first: Verdict, second: Verdict) -> Verdict:
@@ -108,7 +112,7 @@ def _untested(cases: CaseTable) -> Verdict:
     return Verdict(kind=VerdictKind.ERROR, reason=Reason.NO_TESTS, step=Step.TEST, message=message)
 
 
-def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool]) -> Verdict:
+def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bool], whole: bool) -> Verdict:
     """Two runs that came to their end: what speaks against the candidate first, then what keeps it from green."""
     base = held(candidate.cases, oracle.cases, may_miss)
     made = candidate.provenance
@@ -128,7 +132,7 @@ def _judge(candidate: RunResult, oracle: RunResult, may_miss: Callable[[str], bo
         more = f" and {len(edited) - 1:,} more" if len(edited) > 1 else ""
         message = f"the project's own files changed in the candidate's run, and not in the oracle's: {edited[0]}{more}"
         return _marked(base, VerdictKind.ERROR, Reason.SOURCES_CHANGED, Step.TEST, message)
-    if dead := dead_suites(oracle.cases):
+    if dead := [*dead_suites(oracle.cases), *(unfit_suites(oracle.cases) if whole else ())]:
         message = f"the oracle's own suite did not complete, or fails more than it passes: {', '.join(dead)}"
         return _marked(base, VerdictKind.BROKEN, Reason.ORACLE_FAILED, Step.TEST, message)
     if not base.compared:
@@ -149,25 +153,28 @@ def _marked(
 
 
 def dead_suites(cases: CaseTable) -> list[str]:
-    """Where the oracle's build crashed, hung, did not boot, or fails more than it passes: that is no measure."""
+    """Where the oracle's build crashed, hung, did not boot or passed nothing: nothing after that was compared."""
     died = (CaseOutcome.CRASH, CaseOutcome.TIMEOUT)
 
     def dead(name: str, case: TestCase) -> bool:
-        if case.reason is Reason.BOOT_FAILURE:
-            return True
         if not name.endswith(COMPLETED):
-            return False
-        if case.outcome in died:
-            return True
-        suite = f"{name.removesuffix(COMPLETED)}/"
-        passed = sum(each.startswith(suite) for each in cases.passed)
-        failed = sum(
-            each.startswith(suite) and each != name and it.outcome is not CaseOutcome.SKIP
-            for each, it in cases.others.items()
-        )
-        return case.outcome is CaseOutcome.FAIL and (failed > passed or not passed)
+            return case.reason is Reason.BOOT_FAILURE
+        return case.outcome in died or (case.outcome is CaseOutcome.FAIL and not _of_suite(cases.passed, name))
 
     return [name for name, case in cases.others.items() if dead(name, case)]
+
+
+def unfit_suites(cases: CaseTable) -> list[str]:
+    """Suites of which the oracle fails more than it passes: they are no measure for another compiler."""
+    failures = [name for name, case in cases.others.items() if case.outcome is not CaseOutcome.SKIP]
+    ended = [name for name in failures if name.endswith(COMPLETED)]
+    return [name for name in ended if 0 < _of_suite(cases.passed, name) < _of_suite(failures, name) - 1]
+
+
+def _of_suite(names: Iterable[str], completed: str) -> int:
+    """How many of the names are the suite's of which this is the end."""
+    suite = f"{completed.removesuffix(COMPLETED)}/"
+    return sum(name.startswith(suite) for name in names)
 
 
 def _own_faults(candidate: RunResult, oracle: RunResult) -> tuple[Fault, ...]:

@@ -36,8 +36,8 @@ from verifiers.results import (
 from verifiers.schema import NewerHistory as NewerHistory
 from verifiers.schema import migrate
 from verifiers.state import State, now
+from verifiers.words import SHAKING
 
-_SHAKING: Final = (Reason.LEAK, Reason.SOURCES_CHANGED, Reason.NO_UNITS)  # errors that a compiler may be behind
 _FLAKY_FOR: Final = timedelta(days=90)  # after which a case that was not seen to be so is steady again
 
 CASES = "cases.json.gz"
@@ -193,12 +193,12 @@ class Store:
 
     def trusted(self, fingerprint: str) -> CellResult | None:
         """The believed verdict for exactly this cell; None also where the last run that says anything shook it."""
-        marks = _marks(_SHAKING)
+        marks = _marks(SHAKING)
         query = (
             "SELECT result FROM cells WHERE fingerprint = ? AND"
             f" (verdict IN ('pass', 'fail', 'flaky') OR reason IN ({marks})) ORDER BY id DESC LIMIT 1"
         )
-        newest = next(self._results(query, (fingerprint, *_SHAKING)), None)
+        newest = next(self._results(query, (fingerprint, *SHAKING)), None)
         return newest if newest and newest.verdict.kind.trusted else None
 
     def of_run(self, run: str) -> list[CellResult]:

@@ -85,6 +85,8 @@ class Reason(StrEnum):
         return list(Reason).index(self)
 
 
+# Errors that a compiler may be behind: it shows them again.
+SHAKING = (Reason.LEAK, Reason.SOURCES_CHANGED, Reason.NO_UNITS)
 _OURS = frozenset(list(Reason)[list(Reason).index(Reason.DOWNLOAD) :])
 
 

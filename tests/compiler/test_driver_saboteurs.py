@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,30 @@ class TestStopped:
         os.close(write)
         assert [call.limit for call in rig.calls()] == ["", "interrupted"]
         assert [call.timeout for call in rig.calls()] == [True, False]
+
+    def test_a_silent_compiler_does_not_wait_for_readers(self, rig: Rig) -> None:
+        """It has nothing to say to them."""
+        rig.configure(candidate=rig.saboteur("exit 0"), limits=DriverLimits(seconds=60.0))
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(write, b"x" * 4096)
+        with subprocess.Popen([rig.cc, "-E", "a.c"], cwd=rig.work, stdout=write, stderr=write) as driver:
+            assert driver.wait(30) == 0
+        os.close(read)
+        os.close(write)
+
+    @pytest.mark.parametrize("pages", [13, 14, 15])
+    def test_one_pipe_that_is_nearly_full(self, rig: Rig, pages: int) -> None:
+        """Both streams go there, and one takes the other's room."""
+        rig.configure(candidate=rig.saboteur("yes & exec yes >&2"), limits=DriverLimits(seconds=1.0))
+        read, write = os.pipe()
+        os.write(write, b"x" * 4096 * pages)
+        with subprocess.Popen([rig.cc, "-c", "a.c"], cwd=rig.work, stdout=write, stderr=write) as driver:
+            assert driver.wait(60) == 124
+        os.close(read)
+        os.close(write)
 
     @pytest.mark.parametrize("where", ["", ">&2"])
     def test_reader_who_is_slow(self, rig: Rig, where: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plugins import linux
-from verifiers.compare import dead_suites, held
+from verifiers.compare import dead_suites, held, unfit_suites
 from verifiers.limits import Completed
 from verifiers.recipes import Suite
 from verifiers.results import CaseOutcome, CaseTable, Reason, Usage
@@ -62,13 +62,18 @@ class TestEnds:
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.OUTPUT_LIMIT)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, 9)),
             ("not ok 1 - a\nnot ok 2 - b", ended(1)),
-            ("not ok 1 - a\nnot ok 2 - b\nok 3 - c", ended(1)),
             ("ok 1 - a\nnot ok 2 - b", ended(None, None, Reason.STEP_TIMEOUT)),
         ],
     )
     def test_the_rest_is_not_known(self, output: str, done: Completed) -> None:
         """No case, a failure that no case accounts for, or a command that was stopped or died."""
         assert dead_suites(collected(output, done)) == ["check/completed"]
+
+    def test_more_failures_than_passes(self) -> None:
+        """Where these are all the tests there are."""
+        cases = collected("not ok 1 - a\nnot ok 2 - b\nok 3 - c", ended(1))
+        assert (dead_suites(cases), unfit_suites(cases)) == ([], ["check/completed"])
+        assert not unfit_suites(collected("not ok 1 - a\nok 2 - b", ended(1)))
 
     @pytest.mark.parametrize("name", ["oops", "no-root", "panic", "hang", "loop"])
     def test_a_machine_that_does_not_boot(self, name: str) -> None:

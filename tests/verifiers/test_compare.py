@@ -132,6 +132,12 @@ class TestCompare:
         assert verdict.both_fail == ("b",)
         assert verdict.extra == ("d",)
 
+    def test_a_part_is_not_held_against_the_oracle_s_failures(self) -> None:
+        """What is run again is the part that has most of them; of all the tests, they make it no measure."""
+        outcomes = {"s/a": "pass", "s/b": "fail", "s/c": "fail", "s/completed": "fail"}
+        assert compare(run(**outcomes), run(**outcomes)).kind is VerdictKind.BROKEN
+        assert compare(run(**outcomes), run(**outcomes), whole=False).kind is VerdictKind.PASS
+
     def test_a_computed_name_may_be_missing(self) -> None:
         """A case whose name depends on the compiler is noted, not counted against the candidate."""
         verdict = compare(run(a="pass"), run(a="pass", COMPILER_gcc="pass"), lambda name: name.startswith("COMPILER"))
