@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +17,7 @@ from verifiers.results import Fault, Reason, Step
 _PLACED: Final = re.compile(messages.PLACED)
 _ANY_ERROR: Final = re.compile(messages.ANY_ERROR)
 _ASIDE: Final = re.compile(messages.ASIDE)
+_MARK: Final = re.compile(messages.MARK)
 _CRASH: Final = re.compile(messages.CRASH)
 _UNCAUGHT: Final = re.compile(messages.UNCAUGHT)
 _QUOTED: Final = re.compile(messages.QUOTED)
@@ -94,7 +95,7 @@ def _judge(call: Call, target: Arch) -> Iterator[tuple[Reason, str]]:
 
 
 def _false_success(call: Call, lines: list[str], target: Arch) -> Iterator[tuple[Reason, str]]:
-    if message := _first(_ANY_ERROR, lines):
+    if message := _first(_ANY_ERROR, _said(lines)):
         yield Reason.FALSE_SUCCESS, f"exit 0 with an error: {message}"
     if not (output := call.output):
         return
@@ -174,13 +175,14 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _telling(lines: list[str]) -> list[str]:
+def _telling(lines: Sequence[str]) -> list[str]:
     """Lines that speak of the call's failure: a program's own "out of memory", quoted, is not the compiler's."""
-    return [line for line, below in pairwise([*lines, ""]) if _ANY_ERROR.search(line) or not _aside(line, below)]
+    return [line for line in _said(lines) if _ANY_ERROR.search(line) or not _ASIDE.search(line)]
 
 
-def _aside(line: str, below: str) -> bool:
-    return bool(_ASIDE.search(line) or (_QUOTED.match(line) and _CARET.match(below)))
+def _said(lines: Sequence[str]) -> list[str]:
+    """Lines but for source, which a mark stands below."""
+    return [line for line, below in pairwise([*lines, ""]) if not _MARK.search(below)]
 
 
 def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> str:

@@ -9,15 +9,16 @@ from typing import Final
 
 ERROR: Final = r"(?:fatal |internal compiler )?[Ee]rror: ?"
 # Compilers quote source, too, some without a mark, so what comes first must be a file's name and no statement.
-_FILE: Final = r'[^\s|:"(=;]+'
+_FILE: Final = r'(?!(?:warning|note|remark):)[^\s|:"(=;]+'
 
 # "a.c:12:3: error: ...", as GCC and all who copy it do; "a.c, line 12: ..." is pcc's.
 PLACED: Final = rf"^{_FILE}(?::\d+(?::\d+)?: ?{ERROR}|, line \d+: )"
 # "cc: error: ..." and "error: ..." name no place.
-ANY_ERROR: Final = rf"^(?:{_FILE}:(?:\d+:){{0,2}} ?)?{ERROR}"
+ANY_ERROR: Final = rf"^(?:{_FILE}:(?:\d+:){{0,2}} ?)?{ERROR}(?=\S)"
 # chibicc and its kin quote the line, and say below it, behind a caret, what is wrong there; no group for a warning.
 QUOTED: Final = rf"^({_FILE}:\d+:)(?: |$)"
 CARET: Final = r"^\s*\^ (?:(?:warning|note)\b.*|(\S.*))$"
+MARK: Final = r"^\s*[\^~]"  # below source, whatever that looks like
 # Warnings, and source with texts in it, unless it is an error for certain.
 ASIDE: Final = r"^\s|\b(?:warning|note|remark): |^[^`]*\""
 

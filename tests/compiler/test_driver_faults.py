@@ -118,6 +118,21 @@ class TestWhereItSpeaks:
         assert rig.run(*args, "a.c").stdout == b"a.c:3: error: in a text\n"
         assert rig.call().stderr == "" and faults(rig.calls(), X86_64) == ()
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "a.c:5:1: warning: unused label error\\nerror:\\n^~~~~~",
+            "warning: error: old syntax",
+            "a.c:2: error: return 1;\\n        ^ warning: unused label",
+        ],
+    )
+    def test_source_that_looks_like_an_error(self, rig: Rig, said: str) -> None:
+        """A label of that name, in a warning of a compiler that succeeds."""
+        rig.configure(candidate=rig.saboteur(f'printf "{said}\\n" >&2; exec gcc "$@"'))
+        rig.write("a.c")
+        rig.run("-c", "a.c", "-o", "a.o")
+        assert faults(rig.calls(), X86_64) == ()
+
     def test_chatter_on_stdout(self, rig: Rig) -> None:
         """It says less than what stands on stderr."""
         rig.configure(candidate=rig.saboteur("echo 'compiling a.c'; echo 'no VLA here' >&2; exit 1"))

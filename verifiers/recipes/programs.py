@@ -30,6 +30,7 @@ _MIB: Final = 1 << 20
 # What the runner looks for in a compiler's messages.
 MESSAGES: Final = {
     "aside": messages.ASIDE,
+    "mark": messages.MARK,
     "any-error": messages.ANY_ERROR,
     "crash": messages.CRASH,
     "compiler-out-of-memory": messages.MEMORY,

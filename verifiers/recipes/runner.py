@@ -172,8 +172,7 @@ class Runner:
         kept = [
             line
             for line, below in itertools.pairwise([*lines, b""])
-            if found["any-error"].search(line)
-            or not (found["aside"].search(line) or (found["quoted"].search(line) and found["caret"].search(below)))
+            if not found["mark"].search(below) and (found["any-error"].search(line) or not found["aside"].search(line))
         ]
         return telling_line(kept, found[word])
 

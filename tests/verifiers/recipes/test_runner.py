@@ -119,6 +119,8 @@ class TestRunner:
                 "warns.c": "printf 'a.c:1: y;\\n      ^ warning: unused\\na.c:2: undefined reference to f\\n'; exit 1",
                 "starves.c": "echo 'cc1: out of memory allocating 65536 bytes'; exit 1",
                 "half.c": PROGRAM.format("exit 0") + "; echo 'a.c:1:5: error: vectors are not supported'",
+                "labels.c": PROGRAM.format("exit 0")
+                + "; printf 'a.c:5:1: warning: unused label\\nerror:\\n^~~~~~\\nwarning: error: old\\n'",
                 "raises.c": "printf 'Traceback (most recent call last):\\n  File cc.py\\nKeyError: -w\\n'; exit 1",
                 "ice.c": "echo 'x.c:1: internal compiler error: oh'; exit 1",
                 "dies.c": "exit 139",
@@ -146,6 +148,7 @@ class TestRunner:
             "warns": ("fail", "undefined-symbol: a.c:2: undefined reference to f"),
             "starves": ("fail", "compiler-out-of-memory: cc1: out of memory allocating 65536 bytes"),
             "half": ("fail", "false-success: exit 0 with an error: a.c:1:5: error: vectors are not supported"),
+            "labels": ("pass", ""),
             "raises": ("crash", "compiler-crash: exit status 1: Traceback (most recent call last): KeyError: -w"),
             "ice": ("crash", "compiler-crash: exit status 1: x.c:1: internal compiler error: oh"),
             "dies": ("crash", "compiler-crash: died of SIGSEGV"),
