@@ -19,9 +19,12 @@ from compiler.words import ORDINARY_COMMANDS, TELLING_SUFFIXES
 _NEVER = ("/proc/", "/sys/", "/dev/", "/run/")
 _SCRATCH = ("/tmp/", "/var/tmp/")
 # Options behind which a script names what it reads; what stands behind others may be written.
-_READ_BY = r"@|-(?:-?specs|include|imacros|isystem|iquote|idirafter|-?sysroot|isysroot|I|L|B)|\w*PATH"
+_READ_BY = (
+    r"@|-(?:-?specs|-?include(?:-directory)?|imacros|isystem|cxx-isystem|iquote|idirafter|iprefix|iwithprefix"
+    r"|-?sysroot|isysroot|I|L|B|F)"
+)
 _ABSOLUTE = re.compile(rf"(?<![\w.$}})/-])(?:({_READ_BY})[\"']?[=, ]{{0,2}}[\"']?)?(/[\w.+@%/:-]+)")
-_IMPORT = re.compile(r"^\s*(?:from|import)\s+(\w+)", re.MULTILINE)  # Python's
+_PATHS = re.compile(r"\w*PATH=[\"']?([^\s\"';]+)")
 _MOST = 400  # files found behind one command by following
 _SCRIPT_BYTES = 1 << 20
 _TEXT_BYTES = 64 << 20
@@ -118,11 +121,12 @@ class _Finder:
             return
         self.behind.files.add(path)
         real = os.path.realpath(path)
-        with open(real, "rb") as file:
-            is_script = file.read(2) == b"#!" or path.endswith(".py")
-            file.seek(0)
-            text = file.read(_SCRIPT_BYTES) if is_script else b""
-        if is_script:
+        try:
+            with open(real, "rb") as file:
+                text = file.read(_SCRIPT_BYTES) if file.read(2) == b"#!" else b""
+        except OSError:
+            return  # nobody may read it, so that its times have to do
+        if text:
             self._script(text.decode("utf-8", "replace"), os.path.dirname(real))
         elif elf := read_elf(real):
             for name in elf.needed:
@@ -131,13 +135,16 @@ class _Finder:
 
     def _script(self, text: str, folder: str) -> None:
         """What a script may run or read: absolute paths, commands on PATH, its neighbours. Not its interpreter."""
-        lines = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
-        body = "\n".join(lines)
+        interpreter, *lines = text.split("\n")
+        body = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+        if "python" in interpreter:
+            self._modules(folder)
         folders = {folder}
+        searched = {path for paths in _PATHS.findall(body) for path in paths.split(":") if path.startswith("/")}
         named = {(option, path) for option, paths in _ABSOLUTE.findall(body) for path in paths.split(":") if path}
-        for option, path in named:
+        for option, path in sorted(named):
             if os.path.isdir(path):
-                self._folder(path, bool(option))
+                self._folder(path, bool(option) or path in searched)
                 if not too_wide(os.path.normpath(path)) and not _of_the_system(path):
                     folders.add(path)
             elif self._scratch(path, bool(option)):
@@ -147,28 +154,35 @@ class _Finder:
                     self.follow(path)
             elif not os.path.exists(path) and not _outside(path):
                 self.behind.absent.add(path)
-        for path in set(re.findall(r"(?<=[\w})\"'])/[\w.+@%/-]+", body)):  # "$here/../libexec/cc1"
+        for path in sorted(set(re.findall(r"(?<=[\w})\"'])/[\w.+@%/-]+", body))):  # "$here/../libexec/cc1"
             path = os.path.normpath(folder + path)
             if os.path.isfile(path) and _tells(path):
                 self.follow(path)
-        for module in set(_IMPORT.findall(body)):
-            path = os.path.join(folder, module)
-            self.follow(f"{path}.py")
-            if os.path.isfile(os.path.join(path, "__init__.py")):
-                self.tree(path)
-        for word in set(re.findall(r"(?<![\w./+-])[A-Za-z_][\w.+-]*", body)) - ORDINARY_COMMANDS:
+        for word in sorted(set(re.findall(r"(?<![\w./+-])[A-Za-z_][\w.+-]*", body)) - ORDINARY_COMMANDS):
             if shutil.which(word, path=self.path):
                 self.program(word)
-        for word in set(re.findall(r"[\w.+-]+", body)) - ORDINARY_COMMANDS:
-            for place in folders:  # its neighbours, and what it may put on PATH
+        for word in sorted(set(re.findall(r"[\w.+-]+", body)) - ORDINARY_COMMANDS):
+            for place in sorted(folders):  # its neighbours, and what it may put on PATH
                 path = os.path.join(place, word)
                 if (is_program(path) or place == folder) and os.path.isfile(path) and not _of_the_system(path):
                     self.follow(path)
 
+    def _modules(self, folder: str) -> None:
+        """What a Python script may import from beside it, however it does."""
+        if too_wide(folder) or _of_the_system(f"{folder}/"):
+            return
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.is_dir() and any(name.endswith(".py") for name in _names(entry.path)):
+                self.tree(entry.path)
+            elif entry.is_file() and entry.name.endswith(".py"):
+                self.behind.files.add(entry.path)
+
     def _folder(self, path: str, searched: bool) -> None:
         """A folder that a script names: one to search in (``-I/x``), or where a compiler lies; not one to write in."""
-        parts = (os.path.join(path, each) for each in ("bin", "include", "lib"))
-        if not _of_the_system(f"{path}/") and (searched or any(map(os.path.isdir, parts))):
+        parts = ("bin", "include", "lib")
+        if not _of_the_system(f"{path}/") and (
+            searched or any(name in parts or name.endswith(".h") for name in _names(path))
+        ):
             self.tree(path)
 
     def _scratch(self, path: str, read: bool) -> bool:
@@ -183,7 +197,7 @@ class _Finder:
         """For a compiler that answers no questions: what lies around it, and what its own strings name."""
         real = os.path.realpath(program)
         elf = read_elf(real) and os.path.getsize(real) <= _TEXT_BYTES
-        for path in set(_TEXTS.findall(Path(real).read_bytes())) if elf else ():
+        for path in sorted(set(_TEXTS.findall(Path(real).read_bytes()))) if elf else ():
             name = os.fsdecode(path)
             if os.path.isfile(name) and not of_the_c_library(name) and _tells(name):
                 self.follow(name)
@@ -196,6 +210,14 @@ class _Finder:
         for base in levels(real):
             for name in ("include", "lib", "libexec", os.path.join("share", own), os.path.join("lib", own)):
                 self.tree(os.path.join(base, name))
+
+
+def _names(folder: str) -> list[str]:
+    """What lies in a folder; nothing where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _outside(path: str) -> bool:

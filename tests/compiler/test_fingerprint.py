@@ -192,24 +192,36 @@ class TestChanges:
         assert seen[0].fingerprint != seen[1].fingerprint
 
     def test_what_a_python_script_imports(self, place: Path) -> None:
-        """Modules and packages beside it, and what these import."""
-        mine = script(place / "bin" / "mycc", "import one, os\nfrom parts.first import main\n")
+        """Modules and packages beside it, in whatever form."""
+        text = "import os, one; import two as t, three\nfrom parts import first\n"
+        mine = script(place / "bin" / "mycc", text)
+        mine.write_text(f"#!/usr/bin/env python3\n{text}")
         (place / "bin" / "parts").mkdir()
-        texts = {"one.py": "    import two\n", "two.py": "", "parts/__init__.py": "", "parts/first.py": ""}
-        for name, text in texts.items():
-            (place / "bin" / name).write_text(text)
+        names = ("one.py", "two.py", "three.py", "parts/first.py")
+        for name in names:
+            (place / "bin" / name).touch()
         seen = {found(mine, place / "cache").fingerprint}
-        for number, name in enumerate(("one.py", "two.py", "parts/first.py"), 2):
-            (place / "bin" / name).write_text(texts[name] + "# another\n")
+        for number, name in enumerate(names, 2):
+            (place / "bin" / name).write_text("# another\n")
             seen.add(found(mine, place / "cache").fingerprint)
             assert len(seen) == number, name
+
+    def test_a_log_that_a_script_writes(self, place: Path) -> None:
+        """Though its name is called a path: it is no part of the compiler."""
+        log = place / "logs" / "cc.txt"
+        log.parent.mkdir()
+        log.write_text("1")
+        mine = script(place / "bin" / "mycc", f'exit 3\nLOG_PATH={log}; echo "$@" >> $LOG_PATH')
+        assert str(log) not in found(mine, place / "cache").files
 
     def test_a_path_of_the_system_s_folders(self, place: Path) -> None:
         """They are nobody's compiler."""
         mine = script(place / "bin" / "mycc", "exit 3\nPATH=/usr/local/bin:/usr/sbin:/usr/bin; exec mycc-real")
         assert not {"/usr/local/bin", "/usr/sbin", "/usr/bin"} & set(found(mine, place / "cache").files)
 
-    @pytest.mark.parametrize("option", ["-I{}", '-I"{}"', "-I {}", "-isystem {}", '"-I", "{}"', "C_INCLUDE_PATH=/x:{}"])
+    @pytest.mark.parametrize(
+        "option", ["-I{}", '-I"{}"', "-I {}", "-isystem {}", '"-I", "{}"', "C_INCLUDE_PATH=/x:{}", "CPATH=$CPATH:{}"]
+    )
     def test_how_scripts_name_folders(self, place: Path, option: str) -> None:
         """As one word or two, quoted or not."""
         (place / "headers").mkdir()
